@@ -1,0 +1,233 @@
+"""The nouns: Row, Values, CertificateState, Request, Outcome, Run, Scope. Frozen data, no I/O."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.findings import Finding
+
+IMPORT_PREFIX = "_import_"
+"""Columns that certstate appends to its own reports. They mark a file as one of ours when it comes back."""
+
+PROFILE_ID_COLUMN = "deviceConfigurationId"
+PROFILE_TYPE_COLUMN = "profileType"
+ROUTING_COLUMNS = (PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN)
+"""Columns that choose the route and are no properties of the object."""
+
+
+class CellType(StrEnum):
+    """What a workbook says a cell holds. Text files hold text only."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+
+
+class Row(NamedTuple):
+    """One data row: its cells as text, as many as the header has."""
+
+    row_number: int  # as the spreadsheet shows it: the first row of the sheet or file is 1
+    cells: tuple[str, ...]
+    not_text: tuple[tuple[int, CellType], ...] = ()  # (cell index, type) of the cells a workbook does not hold as text
+    extra_cells: tuple[str, ...] = ()  # cells beyond the header's width, never empty at the end
+    missing_cells: int = 0  # cells that the row has fewer than the header; `cells` is filled up with ""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """Where the cells of a table's rows belong."""
+
+    names: tuple[str, ...]  # the edition's properties in its order, then the columns that choose the route
+    headers: tuple[str, ...]  # for each name the header as the file spells it, or the name where it has no column
+    indexes: tuple[int | None, ...]  # for each name the cell's index, or None where it has no column
+    findings: tuple[Finding, ...]  # about the whole file; an error among them makes all its rows invalid
+
+
+class Values(NamedTuple):
+    """A row's texts in the order of the column map's names; "" where there is no value."""
+
+    columns: ColumnMap
+    texts: tuple[str, ...]
+    not_text: tuple[tuple[int, CellType], ...] = ()  # (place in `texts`, type) of cells a workbook holds otherwise
+
+
+class CertificateState(BaseModel):
+    """One managedDeviceCertificateState, checked. The edition's model adds its properties as fields.
+
+    Fields that were not given are None and stay out of the body.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Scope(NamedTuple):
+    """Where objects live: a rehearsal against the simulator never counts for a tenant."""
+
+    service_root: str  # scheme, host, port if any, version: https://graph.microsoft.com/beta
+    tenant_id: str
+
+
+class Operation(StrEnum):
+    """What a request does to its object."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class Request(NamedTuple):
+    """What goes to Graph for one row."""
+
+    operation: Operation
+    collection: str  # path below the service root, without a slash at the end
+    body: bytes  # JSON, UTF-8
+    key: str  # hex digest: what makes this object the same one in two files
+    fingerprint: str  # hex digest over the normalised property values
+
+
+class State(StrEnum):
+    """Where a row stands. The ledger moves a valid row along; all others end where ingest put them."""
+
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    CONFLICTING = "conflicting"
+    ALREADY_THERE = "already there"
+    REJECTED_BEFORE = "rejected before"
+    CHANGED = "changed"
+    STAGED = "staged"  # valid, and not all files of the call are read yet
+    PLANNED = "planned"
+    SENDING = "sending"
+    CREATED = "created"
+    UPDATED = "updated"
+    REJECTED = "rejected"
+    UNSENT = "unsent"
+    UNKNOWN = "unknown"
+    REVERSED = "reversed"
+    MISSING = "missing"
+
+
+class StagedRow(NamedTuple):
+    """A row as ingest judged it: valid with a request, or invalid with its findings."""
+
+    row_number: int
+    cells: tuple[str, ...]
+    platform: str  # "" where the row has no valid one
+    request: Request | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the service answered, or how the answer was lost. Kept for the report."""
+
+    http_status: int | None = None
+    object_id: str = ""
+    graph_code: str = ""
+    message: str = ""
+    request_id: str = ""  # the service's, for Microsoft's support
+    client_request_id: str = ""  # ours, one per attempt
+
+
+class Verdict(StrEnum):
+    """What an answer to a create means. The table stands in graph.py."""
+
+    CREATED = "created"
+    REJECTED = "rejected"
+    SEND_AGAIN = "send again"  # certainly not applied
+    REFRESH_TOKEN = "refresh token"  # noqa: S105 - a verdict, not a password
+    STOP_ROUTE = "stop route"
+    STOP_COLLECTION = "stop collection"
+    STOP_TENANT = "stop tenant"
+    UNKNOWN = "unknown"
+
+
+class PlannedRow(NamedTuple):
+    """A row that the ledger hands to the sender."""
+
+    object_pk: int  # the ledger's own number of the object
+    row_pk: int
+    collection: str
+    body: bytes
+    attempts: int
+
+
+class Transition(NamedTuple):
+    """One step of a row and its object, as the ledger makes it durable."""
+
+    row: PlannedRow
+    state: State
+    attempts: int
+    answer: Answer
+
+
+class RunInfo(NamedTuple):
+    """What the ledger knows of a run as a whole. Times are UTC, ISO 8601."""
+
+    id: str
+    scope: Scope
+    verb: str
+    edition: str
+    folder: str
+    version: str
+    started_at: str
+    planned_at: str | None
+    ended_at: str | None
+    stop: str
+    stop_message: str
+
+
+class SourceInfo(NamedTuple):
+    """A file, or one sheet of a workbook, as a run read it."""
+
+    pk: int
+    file: str
+    sheet: str | None
+    sha256: str
+    encoding: str
+    delimiter: str
+    header: tuple[str, ...]
+    rows_read: int  # blank ones included
+    blank_rows: int
+
+
+class ReportRow(NamedTuple):
+    """One row of a run with all that a report says of it."""
+
+    source_pk: int
+    row_number: int
+    state: State
+    collection: str
+    cells: tuple[str, ...] | None  # None once the row is settled well
+    body: bytes | None
+    findings: tuple[Finding, ...]
+    attempts: int
+    answer: Answer
+
+
+class StopReason(StrEnum):
+    """Why sending ended before its end."""
+
+    INTERRUPTED = "interrupted"
+    INVALID = "invalid rows"
+    THRESHOLD = "threshold"
+    PREFLIGHT = "preflight"
+    OUTAGE = "outage"
+
+
+class Stop(NamedTuple):
+    """Why sending ended, in a word and in a sentence."""
+
+    reason: StopReason
+    message: str
+
+
+class SendStats(NamedTuple):
+    """How sending went, for the report; not kept in the ledger."""
+
+    requests: int
+    throttled: int  # answers 429
+    paused_s: float  # how long sending was closed for everybody
+    elapsed_s: float

@@ -1,0 +1,146 @@
+"""What text files and workbooks have in common: the table, its header, its chunks of rows, what makes a row blank."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import SourceError
+from pipeline.model import IMPORT_PREFIX, CellType, Row
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How files are read. The defaults find out for themselves."""
+
+    sheets: tuple[str, ...] = ()  # of workbooks; () is all of them; text files have none and ignore it
+    encoding: str | None = (
+        None  # of text files, as Python's codecs name it; None is UTF-8, or what the file's mark says
+    )
+    delimiter: str | None = None  # of text files, one ASCII character; None finds it in the header
+    chunk_rows: int = 5_000
+
+
+class Chunk(NamedTuple):
+    """The next rows of a table, in its order."""
+
+    rows: list[Row]
+    blank_rows: int  # between the rows; those before the header and after the last row are in no chunk
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header and the rows below it."""
+
+    source: Path
+    sheet: str | None  # None for text files
+    header: tuple[str, ...]  # the first row that is not blank, as the file spells it, up to its last cell with content
+    header_row_number: int
+    encoding: str  # without the mark: utf-8, utf-16-le; "" for workbooks
+    delimiter: str  # "" for workbooks
+    rows_estimate: int  # data rows, for progress
+    chunks: Iterator[Chunk]  # consumed once; raises SourceError
+
+
+class Record(NamedTuple):
+    """One record of a text file or one row of a sheet, blank or not, with the cells it really has."""
+
+    row_number: int
+    cells: tuple[str, ...]
+    not_text: tuple[tuple[int, CellType], ...] = ()
+
+
+ZIP_MAGIC = b"PK\x03\x04"
+OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+FOREIGN_CONTENT = (
+    (b"%PDF-", "a PDF document"),
+    (ZIP_MAGIC, "a zip archive or a newer workbook such as .xlsx"),
+    (b"PK\x05\x06", "an empty zip archive"),
+    (OLE_MAGIC, "an older Office file such as .xls, or an encrypted one"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"SQLite format 3\0", "an SQLite database"),
+)
+"""First bytes of files that are no text, and what such a file is."""
+
+MAGIC_BYTES = max(len(magic) for magic, _ in FOREIGN_CONTENT)
+
+
+def content_of(head: bytes) -> str | None:
+    """Return what a file with these first bytes is, None if they are no mark of a known binary format."""
+    return next((content for magic, content in FOREIGN_CONTENT if head.startswith(magic)), None)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals within the block into a SourceError."""
+    try:
+        yield
+    except FileNotFoundError as exc:
+        raise SourceError(f"{path} does not exist: check the name and the directory.") from exc
+    except PermissionError as exc:
+        raise SourceError(
+            f"{path} cannot be opened, permission denied: close it in Excel, or ask for the right to read it."
+        ) from exc
+    except OSError as exc:
+        raise SourceError(f"{path} cannot be read ({exc.strerror}): check the path and the drive.") from exc
+
+
+def is_blank(cells: tuple[str, ...] | list[str]) -> bool:
+    """Return whether no cell holds anything but white space."""
+    return not any(cells) or not "".join(cells).strip()
+
+
+def trimmed(cells: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    """Return the cells up to the last one that holds anything but white space."""
+    width = len(cells)
+    while width and is_blank((cells[width - 1],)):
+        width -= 1
+    return tuple(cells[:width])
+
+
+def is_report(header: tuple[str, ...]) -> bool:
+    """Return whether the table is one of certstate's own reports, which mask cells that look like formulas."""
+    return any(cell.startswith(IMPORT_PREFIX) for cell in header)
+
+
+def unmasked(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the cells without the one apostrophe that the report writer puts before = + - @ ' tab and line breaks."""
+    return tuple(cell.removeprefix("'") for cell in cells)
+
+
+def chunked(records: Iterator[Record], header: tuple[str, ...], chunk_rows: int) -> Iterator[Chunk]:
+    """Yield the records below the header as chunks of at most `chunk_rows` rows, blank ones counted, not listed."""
+    width = len(header)
+    masked = is_report(header)
+    rows: list[Row] = []
+    blank_rows = blank_rows_since = 0
+    for record in records:
+        if is_blank(record.cells):
+            blank_rows_since += 1
+            continue
+        blank_rows += blank_rows_since
+        blank_rows_since = 0
+        rows.append(_row_of(record, width, masked=masked))
+        if len(rows) == chunk_rows:
+            yield Chunk(rows, blank_rows)
+            rows, blank_rows = [], 0
+    if rows:
+        yield Chunk(rows, blank_rows)
+
+
+def _row_of(record: Record, width: int, *, masked: bool) -> Row:
+    row_number, cells, not_text = record
+    if masked:
+        cells = unmasked(cells)
+    if len(cells) == width:
+        return Row(row_number, cells, not_text)
+    if len(cells) < width:
+        missing_cells = width - len(cells)
+        return Row(row_number, cells + ("",) * missing_cells, not_text, missing_cells=missing_cells)
+    within = tuple((index, cell_type) for index, cell_type in not_text if index < width)
+    return Row(row_number, cells[:width], within, trimmed(cells[width:]))

@@ -1,0 +1,189 @@
+"""What an answer to a create means, read from its status, headers and body. Pure functions."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from html import unescape
+from http.client import responses as reason_phrases
+from types import MappingProxyType
+from typing import NamedTuple
+
+from pipeline.model import Answer, Verdict
+
+ANSWER_LIMIT_BYTES = 1_000_000  # an entity has about 1 kB; what comes beyond this is not read
+MESSAGE_CHARACTERS = 300
+CODE_CHARACTERS = 100
+RETRY_AFTER_FLOOR_S = 1.0  # "0" and "0,120" occur, and asking at once counts against the quota again
+RETRY_AFTER_CAP_S = 3600.0  # no quota of Graph is longer; a larger number is a mistake and would stall the run
+
+
+class Answered(NamedTuple):
+    """What one answer means."""
+
+    verdict: Verdict
+    answer: Answer
+    retry_after_s: float | None = None  # None: the service did not say
+
+
+VERDICTS: Mapping[int, Verdict] = MappingProxyType(
+    {
+        400: Verdict.REJECTED,
+        401: Verdict.REFRESH_TOKEN,
+        403: Verdict.STOP_TENANT,
+        404: Verdict.STOP_COLLECTION,
+        405: Verdict.STOP_ROUTE,
+        406: Verdict.STOP_ROUTE,
+        413: Verdict.REJECTED,
+        415: Verdict.STOP_ROUTE,
+        422: Verdict.REJECTED,
+        429: Verdict.SEND_AGAIN,
+        501: Verdict.STOP_ROUTE,
+    }
+)
+"""What a status means as an answer to a create; 201 with an id is `created`, any other status is `unknown`."""
+
+# Intune documents creates that it does not implement, and says so with a 400 (microsoft-graph-docs issues 4984, 19924).
+NOT_IMPLEMENTED = ("no odata route", "no method match route template")
+
+
+def judge(status: int, headers: Mapping[str, str], content: bytes) -> Answered:
+    """Return what an answer to a create means: the table `VERDICTS`, the object's id, the error in plain words.
+
+    A pure function: a Retry-After date is counted from the answer's own Date, so a wrong clock here does no harm.
+    """
+    fields = {name.lower(): value for name, value in headers.items()}
+    answer = Answer(http_status=status, request_id=_request_id(fields, content))
+    retry_after_s = parse_retry_after(fields.get("retry-after"), _http_date(fields.get("date", "")))
+    if 200 <= status < 300:
+        object_id = _object_id(content) if status == 201 else ""
+        if object_id:
+            return Answered(Verdict.CREATED, replace(answer, object_id=object_id))
+        problem = "without the id of the new object" if status == 201 else "where 201 was due"
+        return Answered(
+            Verdict.UNKNOWN, replace(answer, message=f"the service answered {status} {problem}"), retry_after_s
+        )
+    if 300 <= status < 400:
+        message = f"the service answered {status}, a redirect, which is not followed"
+        return Answered(Verdict.UNKNOWN, replace(answer, message=message), retry_after_s)
+    code, message = _error_texts(content, fields.get("content-type", ""))
+    verdict = VERDICTS.get(status, Verdict.UNKNOWN)
+    if status == 400 and any(phrase in f"{code}\n{message}".lower() for phrase in NOT_IMPLEMENTED):
+        verdict = Verdict.STOP_ROUTE
+    code, message = clean(code, CODE_CHARACTERS), clean(message, MESSAGE_CHARACTERS)
+    message = message or f"HTTP {status} {reason_phrases.get(status, '')}".rstrip() + " without a message"
+    return Answered(verdict, replace(answer, graph_code=code, message=message), retry_after_s)
+
+
+def _object_id(content: bytes) -> str:
+    entity = _json(content)
+    object_id = _text(entity.get("id")) if isinstance(entity, dict) else ""
+    # An unprintable id, such as a lone surrogate, could be neither kept nor asked for.
+    return object_id if object_id.strip() and object_id.isprintable() else ""
+
+
+# Where the header is absent: innerError's member, or Intune's "Activity ID", which equals it (contrib issue 4157).
+REQUEST_ID_IN_BODY = re.compile(
+    rb'(?:"request-id\\{0,9}"\s{0,9}:\s{0,9}\\{0,9}"|Activity ID:\s{0,9})([0-9a-fA-F-]{36})(?![0-9a-fA-F-])'
+)
+
+
+def _request_id(fields: Mapping[str, str], content: bytes) -> str:
+    told = fields.get("request-id", "").strip()
+    if re.fullmatch(r"[0-9A-Za-z-]{1,64}", told):
+        return told
+    found = REQUEST_ID_IN_BODY.search(content)
+    return str(found[1], "ascii") if found else ""
+
+
+def parse_retry_after(text: str | None, now: datetime | None) -> float | None:
+    """Return the seconds that a Retry-After header asks to wait, or None where it is absent or not understood.
+
+    Graph sends whole seconds, "2.128", and lists such as "30,120" and "0,120", of which the largest counts
+    (msgraph-sdk-python issue 1159, msgraph-sdk-java-core issue 732). RFC 9110, 10.2.3 also allows a date: it is
+    counted from `now`, which has its zone; without `now` it is not understood. At least `RETRY_AFTER_FLOOR_S`, also for
+    0, negatives and dates gone by, at most `RETRY_AFTER_CAP_S`. Never raises.
+    """
+    parts = [part.strip() for part in (text or "").split(",")]
+    if all(re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", part) for part in parts):
+        wait_s = max(float(part) for part in parts)
+    else:
+        until = _http_date(text or "")
+        if until is None or now is None:
+            return None
+        wait_s = (until - now).total_seconds()
+    return min(max(wait_s, RETRY_AFTER_FLOOR_S), RETRY_AFTER_CAP_S)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):  # what email.utils lets through on odd text
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def read_error(content: bytes, content_type: str | None) -> tuple[str, str]:
+    """Return code and message of an error body, "" where it has none, on one line and cut to what a report shows.
+
+    Understood are Graph's `{"error": {"code", "message"}}`, Intune's message that is itself JSON text (nested once or
+    twice: the inner Message is taken), an HTML page (its title) and plain text. Control characters are left out.
+    Never raises, whatever the bytes are.
+    """
+    code, message = _error_texts(content, content_type or "")
+    return clean(code, CODE_CHARACTERS), clean(message, MESSAGE_CHARACTERS)
+
+
+def _error_texts(content: bytes, content_type: str) -> tuple[str, str]:
+    body = _json(content)
+    if isinstance(body, dict):
+        error = body.get("error", body)
+        if isinstance(error, dict):
+            code, message = _text(error.get("code")), _message_in(error)
+        else:  # the shape of the sign-in service, which a gateway may pass on
+            code, message = _text(error), _text(body.get("error_description")) or _message_in(body)
+        if code or message:
+            return code, _innermost(message)
+    if isinstance(body, str):
+        return "", _innermost(body)
+    text = content[: 10 * MESSAGE_CHARACTERS].decode("utf-8", "replace")
+    if "html" in content_type.lower() or text.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype html", "<html")):
+        title = re.search(r"<title[^>]{0,200}>(.{0,1000}?)</title", text, re.IGNORECASE | re.DOTALL)
+        return "", unescape(title[1]) if title else ""
+    return "", text
+
+
+def _innermost(message: str) -> str:
+    for _ in range(3):
+        inner = _json(message)
+        found = _message_in(inner) if isinstance(inner, dict) else ""
+        if not found:
+            break
+        message = found
+    return message
+
+
+def _message_in(error: dict[str, object]) -> str:
+    return _text(error.get("message")) or _text(error.get("Message"))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _json(text: bytes | str) -> object:
+    if len(text) > ANSWER_LIMIT_BYTES:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def clean(text: str, most: int) -> str:
+    """Return `text` as one printable line of at most `most` characters."""
+    printable = "".join(each if each.isprintable() else " " for each in text[: 10 * most])
+    line = " ".join(printable.split())
+    return line if len(line) <= most else f"{line[: most - 3]}..."

@@ -1,0 +1,58 @@
+"""The write quota, per app and per tenant. The clock comes in as an argument; no I/O."""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pipeline.simulator.settings import SimulatorSettings, Window
+
+
+@dataclass(slots=True)
+class _Share:
+    """The writes of one app, or of all apps, in the current window."""
+
+    allowed: int
+    sent_s: deque[float] = field(default_factory=deque)  # clock readings, ascending
+
+
+class WriteQuota:
+    """Counts POST, PUT, PATCH and DELETE against the app's quota and the tenant's.
+
+    What the other apps of the tenant use (`others`) is taken off the tenant's quota in every window. Graph applies
+    both limits together: the first that is reached throttles (throttling.md).
+    """
+
+    def __init__(self, settings: SimulatorSettings, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._tenant = _Share(max(0, settings.tenant_quota - settings.others))
+        self._apps: dict[str, _Share] = {}
+
+    def wait_s(self, app: str) -> float:
+        """Return the seconds until this app may write again; 0 when it may now. A quota of 0 waits for ever anew."""
+        now_s = self._clock()
+        return max(self._share_wait_s(share, now_s) for share in (self._tenant, self._app(app)))
+
+    def spend(self, app: str) -> None:
+        """Use a slot of this app and of the tenant now."""
+        now_s = self._clock()
+        for share in (self._tenant, self._app(app)):
+            share.sent_s.append(now_s)
+
+    def _app(self, app: str) -> _Share:
+        return self._apps.setdefault(app, _Share(self._settings.quota))
+
+    def _share_wait_s(self, share: _Share, now_s: float) -> float:
+        window_s = self._settings.window_s
+        fixed = self._settings.window is Window.FIXED
+        edge_s = math.floor(now_s / window_s) * window_s  # where the current fixed window began
+        while share.sent_s and (share.sent_s[0] < edge_s if fixed else share.sent_s[0] + window_s <= now_s):
+            share.sent_s.popleft()
+        if len(share.sent_s) < share.allowed:
+            return 0.0
+        if fixed:
+            return edge_s + window_s - now_s
+        if share.allowed == 0:
+            return window_s
+        return share.sent_s[-share.allowed] + window_s - now_s

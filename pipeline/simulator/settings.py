@@ -1,0 +1,172 @@
+"""What the simulator is told: edition, quota, error shapes, faults, profiles. No I/O."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from pipeline.editions import EDITIONS
+from pipeline.errors import UsageError
+
+GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+class Window(StrEnum):
+    """How the quota's window moves."""
+
+    SLIDING = "sliding"  # a slot is free again one window after the write that used it
+    FIXED = "fixed"  # all slots are free again at each multiple of the window on the clock
+
+
+class RetryAfterForm(StrEnum):
+    """How a 429 says when to come back. All but `date` were seen from Graph."""
+
+    SECONDS = "seconds"  # 10
+    DECIMAL = "decimal"  # 2.128 (Microsoft's own sample until 2022-06)
+    COMMA = "comma"  # 30,120 (msgraph-sdk-python#1159): only the larger number is long enough
+    DATE = "date"  # RFC 9110, 10.2.3
+    ABSENT = "absent"
+
+
+class ErrorShape(StrEnum):
+    """What the body of an error looks like. The shape holds for every error, whoever answers it."""
+
+    GRAPH = "graph"
+    INTUNE = "intune"  # error.message is a JSON text (contrib#4603)
+    EMPTY = "empty"
+    HTML = "html"
+
+
+class Fault(StrEnum):
+    """What goes wrong with one create. The members up to `silent` can also have a rate, see `FaultRates`."""
+
+    NONE = "none"
+    # nothing is created
+    ERROR_500 = "error_500"
+    ERROR_502 = "error_502"
+    ERROR_503 = "error_503"
+    ERROR_504 = "error_504"
+    # created, and then
+    ERROR_504_AFTER = "error_504_after"
+    # the connection is dropped, in a batch: the item is missing from the answer
+    DROP_BEFORE = "drop_before"  # nothing is created
+    DROP_AFTER = "drop_after"  # created
+    SILENT = "silent"  # created; the connection stays open and an answer never comes
+    # the request is refused, nothing is created
+    BAD_REQUEST_400 = "bad_request_400"
+    NO_ROUTE_400 = "no_route_400"
+    UNAUTHORIZED_401 = "unauthorized_401"
+    FORBIDDEN_403 = "forbidden_403"
+    NOT_FOUND_404 = "not_found_404"
+    METHOD_NOT_ALLOWED_405 = "method_not_allowed_405"
+    NOT_ACCEPTABLE_406 = "not_acceptable_406"
+    CONFLICT_409 = "conflict_409"
+    TOO_LARGE_413 = "too_large_413"
+    UNSUPPORTED_MEDIA_TYPE_415 = "unsupported_media_type_415"
+    UNPROCESSABLE_422 = "unprocessable_422"
+    THROTTLE_429 = "throttle_429"  # counts as refused; Retry-After is one second, in the form of the settings
+    REDIRECT_307 = "redirect_307"  # to the same URL
+    HTML_500 = "html_500"  # whatever the error shape of the settings
+    NOT_IMPLEMENTED_501 = "not_implemented_501"
+    # created, and the 201 is damaged
+    CREATED_WITHOUT_ID = "created_without_id"
+    CREATED_UNREADABLE = "created_unreadable"  # the body is no JSON
+    HALF_BODY = "half_body"  # the connection is dropped in the middle of the body
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRates:
+    """How often a create goes wrong: probabilities from 0 to 1, whose sum is at most 1.
+
+    The fields are named like the members of `Fault`. Raises UsageError for a rate out of range.
+    """
+
+    error_500: float = 0.0
+    error_502: float = 0.0
+    error_503: float = 0.0
+    error_504: float = 0.0
+    error_504_after: float = 0.0
+    drop_before: float = 0.0
+    drop_after: float = 0.0
+    silent: float = 0.0
+
+    def __post_init__(self) -> None:
+        for fault, rate in self.rates():
+            if not 0 <= rate <= 1:
+                raise UsageError(f"The rate of the fault {fault} is {rate:g}; give a number from 0 to 1.")
+        total = math.fsum(rate for _, rate in self.rates())
+        if total > 1:
+            raise UsageError(f"The rates of all faults add up to {total:g}; together they can be 1 at most.")
+
+    def rates(self) -> tuple[tuple[Fault, float], ...]:
+        """Return each fault with its rate, in the order of the fields."""
+        return tuple((Fault(each.name), getattr(self, each.name)) for each in fields(self))
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str]) -> "FaultRates":
+        """Return the rates of texts such as `error_504_after=0.02`. Raises UsageError for any other text."""
+        names = [each.name for each in fields(cls)]
+        rates: dict[str, float] = {}
+        for text in texts:
+            name, _, rate = text.partition("=")
+            if name not in names:
+                raise UsageError(f'The fault "{text}" is not known; write NAME=RATE with one of {", ".join(names)}.')
+            if name in rates:
+                raise UsageError(f'The fault "{name}" is given twice; give each fault one rate.')
+            try:
+                rates[name] = float(rate)
+            except ValueError as exc:
+                raise UsageError(f'The fault "{text}" has no rate; write such as {name}=0.02.') from exc
+        return cls(**rates)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One configuration profile of the simulated tenant. Raises UsageError when the id is no GUID."""
+
+    id: str
+    display_name: str
+    odata_type: str  # such as #microsoft.graph.iosScepCertificateProfile
+
+    def __post_init__(self) -> None:
+        if not GUID.fullmatch(self.id):
+            raise UsageError(f'The id "{self.id}" of the profile "{self.display_name}" is not a GUID; give a GUID.')
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """How the simulator behaves. Raises UsageError for a value that makes no sense.
+
+    The quota's defaults are Intune's: 100 writes per 20 s for one app, 200 for all apps of a tenant (Microsoft's
+    throttling-intune-device-configuration.md, unchanged since 2020-06-23).
+    """
+
+    edition: str = "1706"
+    quota: int = 100  # writes per window for one app; the app is the bearer token
+    window_s: float = 20.0
+    tenant_quota: int = 200  # writes per window for all apps together
+    others: int = 0  # writes of the tenant's quota that apps elsewhere use up in each window
+    window: Window = Window.SLIDING
+    refusals_count: bool = False  # a refused write uses a slot as well: trying too early makes the wait longer
+    retry_after: RetryAfterForm = RetryAfterForm.SECONDS
+    error_shape: ErrorShape = ErrorShape.GRAPH
+    latency_s: float = 0.0  # between doing what a request asks for and answering it
+    token: str | None = None  # the only bearer that is let in; None lets any in
+    token_lifetime_s: float | None = None  # counted from a bearer's first use; None: for ever
+    page_size: int = 100  # objects per page; a smaller $top makes it smaller
+    faults: FaultRates = FaultRates()
+    script: tuple[Fault, ...] = ()  # what happens to the first creates, in order of arrival; then `faults` decides
+    profiles: tuple[Profile, ...] = ()  # none: every GUID is a profile that has every type
+    seed: int = 0  # the same creates meet the same faults and get the same ids, in whatever order they arrive
+
+    def __post_init__(self) -> None:
+        if self.edition not in EDITIONS:
+            raise UsageError(f'The edition "{self.edition}" is not known; use one of {", ".join(EDITIONS)}.')
+        for name, least in (("quota", 0), ("tenant_quota", 0), ("others", 0), ("latency_s", 0), ("page_size", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"The simulator's {name} is {getattr(self, name)}; give {least} or more.")
+        if not (0 < self.window_s < math.inf):
+            raise UsageError(f"The simulator's window_s is {self.window_s}; give a number of seconds above 0.")
+        if self.token_lifetime_s is not None and self.token_lifetime_s <= 0:
+            raise UsageError(f"The simulator's token_lifetime_s is {self.token_lifetime_s}; give seconds above 0.")

@@ -1,0 +1,104 @@
+"""What makes two objects the same: the key and the fingerprint, over normalised texts. No I/O."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+
+from pipeline.editions import Edition, EnumType, PrimitiveType, Shape
+
+KEY_VERSION = 1
+"""Raised when the rule below changes, so that old ledgers are never compared by a new rule."""
+
+# Between digits only: a leading minus is the sign of a serial number.
+HEX_SEPARATORS = re.compile(r"(?<=[0-9A-Fa-f])[\s:-]+(?=[0-9A-Fa-f])")
+HEX = re.compile(r"[0-9A-Fa-f]+")
+
+
+def hex_digits(text: str) -> str:
+    """Return the text without blanks, colons, hyphens and a leading 0x."""
+    digits = HEX_SEPARATORS.sub("", text.strip())
+    return digits[2:] if digits[:2] in {"0x", "0X"} else digits
+
+
+def key_of(collection: str, properties: Mapping[str, str | int]) -> str:
+    """Return the key of the object that the properties describe, or "" when nothing identifies it.
+
+    The key is a digest over the collection path, the device's name and the thumbprint; without a thumbprint over the
+    issuer and the serial number. It belongs to a scope and is unique only there.
+    """
+    thumbprint = _hex_form(str(properties.get("certificateThumbprint", "")))
+    issuer = _text_form(str(properties.get("certificateIssuer", "")))
+    serial_number = _serial_number_form(str(properties.get("certificateSerialNumber", "")))
+    identity: tuple[str, ...]
+    if thumbprint:
+        identity = ("thumbprint", thumbprint)
+    elif issuer and serial_number:
+        identity = ("issuer and serial number", issuer, serial_number)
+    else:
+        return ""
+    device = _text_form(str(properties.get("deviceDisplayName", ""))).casefold()
+    return _digest(collection.casefold(), device, *identity)
+
+
+def fingerprint_of(edition: Edition, properties: Mapping[str, str | int]) -> str:
+    """Return a digest over the normalised values: equal when two rows mean the same object in the same condition.
+
+    Date-times count as instants, key usages as sets, hexadecimal texts without separators and letter case.
+    """
+    parts: list[str] = []
+    for each in edition.properties:
+        value = properties.get(each.name)
+        if value is None:
+            continue
+        text = str(value)
+        if each.type is PrimitiveType.DATETIMEOFFSET:
+            text = str(instant_ticks(text))
+        elif isinstance(each.type, EnumType):
+            text = ",".join(sorted(text.split(",")))
+        elif each.shape is Shape.THUMBPRINT:
+            text = _hex_form(text)
+        elif each.shape is Shape.SERIAL_NUMBER:
+            text = _serial_number_form(text)
+        else:
+            text = _text_form(text)
+        parts += (each.name, text)
+    return _digest(*parts)
+
+
+def instant_ticks(date_time: str) -> int:
+    """Return a valid DateTimeOffset text as ticks of 100 ns since 0001-01-01T00:00:00Z, to compare instants."""
+    at = -1 if date_time.endswith("Z") else -6
+    local, offset = date_time[:at], date_time[at:]
+    whole, _, fraction = local.partition(".")
+    shift = timedelta(0)
+    if offset != "Z":
+        shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6])) * (-1 if offset[0] == "-" else 1)
+    # The offset is taken from the difference, not from the date: 0001-01-01T00:00:00+01:00 lies before year 1.
+    since = datetime.fromisoformat(whole).replace(tzinfo=UTC) - datetime(1, 1, 1, tzinfo=UTC) - shift
+    return (since.days * 86_400 + since.seconds) * 10_000_000 + int(fraction.ljust(7, "0"))
+
+
+def _text_form(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def _hex_form(text: str) -> str:
+    digits = hex_digits(text)
+    return digits.upper() if HEX.fullmatch(digits) else _text_form(text)
+
+
+def _serial_number_form(text: str) -> str:
+    form = _hex_form(text)
+    return (form.lstrip("0") or "0") if HEX.fullmatch(form) else form
+
+
+def _digest(*parts: str) -> str:
+    """Return 128 bits over the parts; each is preceded by its length, so that no two lists of parts look alike."""
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(f"{len(data)}:".encode())
+        digest.update(data)
+    return digest.hexdigest()

@@ -1,0 +1,114 @@
+"""Platform and profile type -> collection path. A cell can never change the shape of a URL."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pipeline.editions import COLLECTION, Edition, ProfileType, Route
+from pipeline.findings import Code, Finding, finding
+from pipeline.model import PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN, Values
+
+GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One entry of `profiles:`: the configuration profile of a display name or of a platform."""
+
+    id: str
+    platform: str = ""
+    name: str = ""
+    profile_type: ProfileType | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """How rows of one edition are routed. `overrides` come before the edition's own routes."""
+
+    edition: Edition
+    profiles: tuple[Profile, ...] = ()
+    overrides: tuple[Route, ...] = ()
+
+
+class Routed(NamedTuple):
+    """The collection's path below the service root, or "" and why there is none."""
+
+    collection: str
+    findings: tuple[Finding, ...]
+
+
+def route_row(values: Values, platform: str, table: RouteTable) -> Routed:
+    """Return the path of the row's collection.
+
+    `platform` is the valid devicePlatform or "". The profile type comes from the row, else from its `profiles:`
+    entry, else it is scep; the configuration's id from the row, else from `profiles:` by display name, else by
+    platform.
+    """
+    texts = dict(zip(values.columns.names, values.texts, strict=True))
+    headers = dict(zip(values.columns.names, values.columns.headers, strict=True))
+    findings: list[Finding] = []
+    given_type = texts[PROFILE_TYPE_COLUMN].strip()
+    row_type = {each.value: each for each in table.edition.profile_types}.get(given_type.casefold())
+    if given_type and row_type is None:
+        known = ", ".join(table.edition.profile_types)
+        message = f"edition {table.edition.name} has the profile types {known}"
+        findings.append(
+            finding(Code.UNKNOWN_PROFILE_TYPE, message, column=headers[PROFILE_TYPE_COLUMN], value=given_type)
+        )
+    profile = _profile(texts.get("certificateProfileDisplayName", ""), platform, row_type, table.profiles)
+    profile_type = row_type or (profile.profile_type if profile else None) or ProfileType.SCEP
+    cast = _cast(platform, profile_type, table)
+    if platform and not cast and not (given_type and row_type is None):
+        findings.append(_no_route(platform, profile_type, table, headers["devicePlatform"]))
+    profile_id = texts[PROFILE_ID_COLUMN].strip() or (profile.id if profile else "")
+    if not profile_id and platform:
+        rows = f"{platform} and {row_type}" if row_type else platform
+        message = f"no deviceConfigurationId in the row, and no entry of `profiles:` for {rows}"
+        findings.append(finding(Code.NO_PROFILE, message, column=headers[PROFILE_ID_COLUMN]))
+    elif profile_id and not GUID.fullmatch(profile_id):
+        message = "not a GUID: 32 hexadecimal digits in five groups"
+        findings.append(finding(Code.NOT_A_GUID, message, column=headers[PROFILE_ID_COLUMN], value=profile_id))
+    if findings or not platform:
+        return Routed("", tuple(findings))
+    path = f"deviceManagement/deviceConfigurations/{profile_id.lower()}/{cast}/{COLLECTION}"
+    return Routed(path, ())
+
+
+def _profile(
+    display_name: str, platform: str, profile_type: ProfileType | None, profiles: Sequence[Profile]
+) -> Profile | None:
+    """Return the entry with the display name, else the one with the platform; an entry of another type never fits.
+
+    A row that names no type prefers the scep entry, wherever it stands.
+    """
+    fitting = [
+        each for each in profiles if None in {profile_type, each.profile_type} or each.profile_type is profile_type
+    ]
+    fitting.sort(key=lambda each: each.profile_type is not (profile_type or ProfileType.SCEP))
+    name = display_name.strip().casefold()
+    for each in fitting:
+        if each.name and each.name.strip().casefold() == name and each.platform in {"", platform}:
+            return each
+    for each in fitting:
+        if not each.name and platform and each.platform == platform:
+            return each
+    return None
+
+
+def _cast(platform: str, profile_type: ProfileType, table: RouteTable) -> str:
+    for route in (*table.overrides, *table.edition.routes):
+        if (route.platform, route.profile_type) == (platform, profile_type):
+            return route.cast
+    return ""
+
+
+def _no_route(platform: str, profile_type: ProfileType, table: RouteTable, column: str) -> Finding:
+    routes = table.edition.routes
+    types = [route.profile_type.value for route in routes if route.platform == platform]
+    if types:
+        message = f"{platform} has no {profile_type} route; its profile types are {', '.join(types)}"
+    else:
+        platforms = dict.fromkeys(route.platform for route in routes)
+        message = f"edition {table.edition.name} has no route for {platform}; it has {', '.join(platforms)}"
+    return finding(Code.NO_ROUTE, message, column=column, value=platform)

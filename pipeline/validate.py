@@ -1,0 +1,351 @@
+"""Property values -> CertificateState, or every finding of the row.
+
+The API's contract makes errors, PKI knowledge makes warnings. The edition's table becomes one pydantic model; each
+OData type has one check here. No I/O.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, NamedTuple, cast
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, create_model
+from pydantic_core import PydanticCustomError
+
+from pipeline.editions import ENTITY_TYPE, Edition, EnumType, PrimitiveType, Property, Shape
+from pipeline.findings import Code, Finding, Severity, finding
+from pipeline.identity import hex_digits
+from pipeline.model import CellType, CertificateState, Values
+
+MOST_CHARACTERS = 32_767
+"""What a spreadsheet cell can hold ("Excel specifications and limits"). No certificate field comes near."""
+
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
+
+DATE_TIME = re.compile(
+    r"(?P<local>\d{4}-\d{2}-\d{2}[Tt](?!24)\d{2}:\d{2}(?::\d{2}(?:\.\d{1,7})?)?)"
+    r"(?P<offset>[Zz]|[+-]\d{2}:\d{2})?",
+    re.ASCII,
+)
+"""OData's dateTimeOffsetValue (ABNF 4.01), with the seven fractional digits that .NET's DateTimeOffset holds.
+
+Hour 24 is left out here, because `datetime.fromisoformat` takes it from Python 3.14 on.
+"""
+
+MOST_OFFSET = timedelta(hours=14)
+"""The range of .NET's DateTimeOffset.Offset."""
+
+FIRST_INSTANT, LAST_INSTANT = datetime.fromisoformat("0001-01-01"), datetime.fromisoformat("9999-12-31T23:59:59")
+
+# Half of a surrogate pair cannot be written as UTF-8.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+USUAL_KEY_LENGTHS = frozenset({255, 256, 384, 448, 456, 521, 1024, 2048, 3072, 4096, 6144, 7680, 8192, 15360, 16384})
+"""RSA moduli in use, the NIST curves (FIPS 186-5) and Ed25519, Ed448 (RFC 8032), in bits."""
+
+SHA1_DIGITS, SHA256_DIGITS = 40, 64
+MOST_SERIAL_DIGITS = 42
+"""20 octets (RFC 5280, 4.1.2.2), and a leading 00 that DER and .NET keep as the sign."""
+
+
+class Warned(NamedTuple):
+    """A warning that a field's check left behind."""
+
+    name: str
+    code: Code
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """How rows of one edition are judged. Build it with `open_validator`."""
+
+    edition: Edition
+    model: type[CertificateState]
+    zone: ZoneInfo | None  # of date-times without an offset
+    is_strict: bool  # warnings count as errors
+
+
+@dataclass(slots=True)
+class _Context:
+    zone: ZoneInfo | None
+    warned: list[Warned]
+
+
+class Judged(NamedTuple):
+    """What a row is: a state with warnings at most, or None with at least one error."""
+
+    state: CertificateState | None
+    platform: str  # the valid devicePlatform, also of a row that is invalid otherwise; else ""
+    findings: tuple[Finding, ...]
+
+
+def open_validator(
+    edition: Edition, *, required: frozenset[str], zone: ZoneInfo | None = None, is_strict: bool = False
+) -> Validator:
+    """Return the validator for the edition, in which the properties of `required` must have a value."""
+    fields: dict[str, Any] = {"odata_type": (str, Field(ENTITY_TYPE, serialization_alias="@odata.type"))}
+    for each in edition.properties:
+        check = _check_of(each)
+        if each.name in required:
+            fields[each.name] = (Annotated[str if each.type is not PrimitiveType.INT32 else int, check], ...)
+        elif each.type is PrimitiveType.INT32:
+            fields[each.name] = (Annotated[int, check] | None, None)
+        else:
+            fields[each.name] = (Annotated[str, check] | None, None)
+    model = create_model(f"CertificateState{edition.name.title()}", __base__=CertificateState, **fields)
+    return Validator(edition, model, zone, is_strict)
+
+
+def validate_values(values: Values, validator: Validator) -> Judged:
+    """Return the row's state with its warnings, or all its errors and warnings at once."""
+    names, headers = values.columns.names, values.columns.headers
+    given = dict(zip(names, values.texts, strict=True))
+    properties = {each.name: given[each.name] for each in validator.edition.properties if given[each.name].strip()}
+    context = _Context(validator.zone, [])
+    findings = _numeric_identifiers(values, validator.edition)
+    state: CertificateState | None = None
+    header_of = dict(zip(names, headers, strict=True))
+    try:
+        state = validator.model.model_validate(properties, context=context)
+    except ValidationError as problems:
+        for problem in problems.errors(include_url=False, include_input=False):
+            name = str(problem["loc"][0])
+            code = Code.MISSING_VALUE if problem["type"] == "missing" else Code(problem["type"])
+            message = f"{name} is required and the cell is empty" if code is Code.MISSING_VALUE else problem["msg"]
+            findings.append(finding(code, message, column=header_of[name], value=given[name]))
+    findings += [
+        finding(each.code, each.message, column=header_of[each.name], value=given[each.name]) for each in context.warned
+    ]
+    if validator.is_strict:
+        findings = [each._replace(severity=Severity.ERROR) for each in findings]
+    if any(each.severity is Severity.ERROR for each in findings):
+        state = None
+    return Judged(state, _platform(given["devicePlatform"], validator.edition), tuple(findings))
+
+
+def _platform(text: str, edition: Edition) -> str:
+    """Return the API's spelling of the platform, or "" when it has none."""
+    (platform_type,) = (each.type for each in edition.properties if each.name == "devicePlatform")
+    members = platform_type.members if isinstance(platform_type, EnumType) else ()
+    return {each.casefold(): each for each in members}.get(text.strip().casefold(), "")
+
+
+def _numeric_identifiers(values: Values, edition: Edition) -> list[Finding]:
+    property_of = {each.name: each for each in edition.properties}
+    findings: list[Finding] = []
+    for at, cell_type in values.not_text:
+        prop = property_of.get(values.columns.names[at])
+        if prop is None or cell_type is CellType.TEXT:
+            continue
+        if prop.shape in {Shape.THUMBPRINT, Shape.SERIAL_NUMBER}:
+            message = f"the workbook holds this identifier as a {cell_type}, so digits may be lost"
+        elif prop.type is PrimitiveType.STRING and cell_type is CellType.DATE:
+            # A spreadsheet makes a date of a device name such as MAR-01.
+            message = "the workbook holds this text as a date, so what was entered is lost"
+        else:
+            continue
+        header = values.columns.headers[at]
+        findings.append(finding(Code.NUMERIC_IDENTIFIER, message, column=header, value=values.texts[at]))
+    return findings
+
+
+def _check_of(prop: Property) -> BeforeValidator:
+    """Return the check of the property's type and shape, as pydantic calls it."""
+    check: Callable[[str, _Context, str], str | int]
+    if isinstance(prop.type, EnumType):
+        enum_type = prop.type
+        one = _check_flags if enum_type.is_flags else _check_member
+
+        def check(text: str, context: _Context, name: str) -> str:
+            return one(text, context, name, enum_type)
+    elif prop.type is PrimitiveType.INT32:
+        check = _check_key_length if prop.shape is Shape.KEY_LENGTH else _check_int32
+    elif prop.type is PrimitiveType.DATETIMEOFFSET:
+        check = _check_date_time
+    else:
+        check = TEXT_CHECKS[prop.shape]
+
+    def validate(text: str, info: ValidationInfo) -> str | int:
+        if len(text) > MOST_CHARACTERS:
+            raise _error(
+                Code.VALUE_TOO_LONG, f"the cell holds {len(text):,} characters; {MOST_CHARACTERS:,} is the most"
+            )
+        found = CONTROL.search(text)
+        if found:
+            raise _error(
+                Code.CONTROL_CHARACTER,
+                f"character {found.start() + 1} is the control character U+{ord(found.group()):04X}",
+            )
+        return check(text, cast(_Context, info.context), str(info.field_name))
+
+    return BeforeValidator(validate)
+
+
+def _error(code: Code, message: str) -> PydanticCustomError:
+    # The message goes in as a value: braces in a cell must not be read as a template.
+    return PydanticCustomError(code.value, "{message}", {"message": message})
+
+
+def _trim(text: str, context: _Context, name: str) -> str:
+    """Return the text without blanks around it, where the type allows none."""
+    trimmed = text.strip()
+    if trimmed != text:
+        context.warned.append(Warned(name, Code.SURROUNDING_SPACE, "blanks around the value were left out"))
+    return trimmed
+
+
+def _check_text(text: str, context: _Context, name: str) -> str:
+    if text != text.strip():
+        context.warned.append(Warned(name, Code.SURROUNDING_SPACE, "blanks around the value are sent as written"))
+    return text
+
+
+def _check_member(text: str, context: _Context, name: str, enum_type: EnumType) -> str:
+    text = _trim(text, context, name)
+    if text in enum_type.members:
+        return text
+    for member in enum_type.members:
+        if member.casefold() == text.casefold():
+            context.warned.append(Warned(name, Code.LETTER_CASE, f"read as {member}, the API's spelling"))
+            return member
+    raise _error(Code.UNKNOWN_MEMBER, f"not one of {', '.join(enum_type.members)}")
+
+
+def _check_flags(text: str, context: _Context, name: str, enum_type: EnumType) -> str:
+    parts = [part.strip() for part in text.split(",")]
+    if ",".join(parts) != text:
+        context.warned.append(Warned(name, Code.SURROUNDING_SPACE, "blanks around the members were left out"))
+    members = [_check_member(part, context, name, enum_type) for part in parts]
+    distinct = dict.fromkeys(members)
+    if len(distinct) < len(members):
+        context.warned.append(Warned(name, Code.REPEATED_MEMBER, "a member that is written twice is sent once"))
+    return ",".join(distinct)
+
+
+def _check_int32(text: str, context: _Context, name: str) -> int:
+    text = _trim(text, context, name)
+    if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
+        raise _error(Code.NOT_AN_INTEGER, "not a whole number")
+    # Python refuses to convert more than 4,300 digits; eleven already are out of range.
+    digits = text.lstrip("+-0") or "0"
+    number = int(digits) if len(digits) <= 10 else INT32_MAX + 2
+    if text.startswith("-"):
+        number = -number
+    if not INT32_MIN <= number <= INT32_MAX:
+        raise _error(Code.INT32_RANGE, f"the number is outside {INT32_MIN} to {INT32_MAX}")
+    return number
+
+
+def _check_key_length(text: str, context: _Context, name: str) -> int:
+    number = _check_int32(text, context, name)
+    if number not in USUAL_KEY_LENGTHS:
+        context.warned.append(Warned(name, Code.KEY_LENGTH_UNUSUAL, f"{number} bits is no usual key length"))
+    return number
+
+
+def _check_date_time(text: str, context: _Context, name: str) -> str:
+    """Return the text as written, to the last digit; a declared zone's offset is appended where it has none."""
+    text = _trim(text, context, name)
+    found = DATE_TIME.fullmatch(text)
+    if not found:
+        raise _error(Code.NOT_A_DATE_TIME, "not in the form 2026-11-23T08:49:13Z, with at most seven fractional digits")
+    if text != text.upper():
+        context.warned.append(Warned(name, Code.LETTER_CASE, "T and Z are sent in upper case"))
+        text = text.upper()
+    try:
+        local = datetime.fromisoformat(found["local"].upper()[:19])
+    except ValueError as problem:
+        raise _error(Code.NOT_A_DATE_TIME, f"no such date or time: {problem}") from problem
+    if found["offset"]:
+        _check_offset(found["offset"], local)
+        return text
+    if context.zone is None:
+        raise _error(Code.DATE_TIME_WITHOUT_OFFSET, "the date and time has no offset from UTC")
+    offset = _offset_in(local, context.zone)
+    _check_offset(offset, local)
+    return text + offset
+
+
+def _check_offset(offset: str, local: datetime) -> None:
+    if offset in "Zz":
+        return
+    hours, minutes = int(offset[1:3]), int(offset[4:6])
+    ahead = timedelta(hours=hours, minutes=minutes)
+    if minutes > 59 or ahead > MOST_OFFSET:
+        raise _error(Code.NOT_A_DATE_TIME, f"no offset from UTC is {offset}; the most is 14:00")
+    to_utc = ahead if offset[0] == "-" else -ahead
+    # .NET's DateTimeOffset refuses an instant whose UTC date lies outside its years.
+    if not FIRST_INSTANT - local <= to_utc <= LAST_INSTANT - local:
+        raise _error(Code.NOT_A_DATE_TIME, f"with the offset {offset} it lies outside the years 0001 to 9999 in UTC")
+
+
+def _offset_in(local: datetime, zone: ZoneInfo) -> str:
+    """Return the offset that `zone` had at the local time, as Z or such as +01:00."""
+    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    if first is None or first != second:
+        raise _error(
+            Code.AMBIGUOUS_LOCAL_TIME,
+            f"the clocks of {zone.key} were changed at that hour, so it came twice or not at all",
+        )
+    if first == timedelta(0):
+        return "Z"
+    seconds = int(first.total_seconds())
+    if seconds % 60:
+        raise _error(Code.NOT_A_DATE_TIME, f"{zone.key} had an offset with seconds then, which the API cannot hold")
+    sign = "-" if seconds < 0 else "+"
+    hours, minutes = divmod(abs(seconds) // 60, 60)
+    return f"{sign}{hours:02}:{minutes:02}"
+
+
+def _check_url(text: str, context: _Context, name: str) -> str:
+    text = _trim(text, context, name)
+    try:
+        parts = urlsplit(text)
+        is_absolute = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_absolute = False
+    if not is_absolute or re.search(r"[\s\x00-\x20<>\"{}|\\^`]", text):
+        raise _error(Code.NOT_A_URL, "not an absolute http or https URL")
+    return text
+
+
+def _check_thumbprint(text: str, context: _Context, name: str) -> str:
+    text = _check_text(text, context, name)
+    digits = hex_digits(text)
+    is_hex = bool(re.fullmatch(r"[0-9A-Fa-f]+", digits))
+    if is_hex and len(digits) == SHA256_DIGITS:
+        message = "64 hexadecimal digits are a SHA-256 hash; Windows and Intune call the SHA-1 hash thumbprint"
+    elif not is_hex or len(digits) != SHA1_DIGITS:
+        message = "a thumbprint has 40 hexadecimal digits (SHA-1)"
+    elif digits != text.strip():
+        message = "the thumbprint holds separators or 0x; it is sent as written"
+    else:
+        return text
+    context.warned.append(Warned(name, Code.THUMBPRINT_SHAPE, message))
+    return text
+
+
+def _check_serial_number(text: str, context: _Context, name: str) -> str:
+    text = _check_text(text, context, name)
+    digits = hex_digits(text)
+    if not re.fullmatch(r"[0-9A-Fa-f]+", digits):
+        message = "a serial number is written in hexadecimal digits"
+    elif len(digits) > MOST_SERIAL_DIGITS:
+        message = "a serial number has at most 20 octets, 40 hexadecimal digits (RFC 5280)"
+    elif digits != text.strip():
+        message = "the serial number holds separators or 0x; it is sent as written"
+    else:
+        return text
+    context.warned.append(Warned(name, Code.SERIAL_NUMBER_SHAPE, message))
+    return text
+
+
+TEXT_CHECKS: dict[Shape, Callable[[str, _Context, str], str]] = {
+    Shape.FREE: _check_text,
+    Shape.URL: _check_url,
+    Shape.THUMBPRINT: _check_thumbprint,
+    Shape.SERIAL_NUMBER: _check_serial_number,
+}

@@ -191,6 +191,7 @@ class SourceInfo(NamedTuple):
     header: tuple[str, ...]
     rows_read: int  # blank ones included
     blank_rows: int
+    properties: tuple[str, ...] = ()  # what each column of `header` was taken for, or ""
 
 
 class ReportRow(NamedTuple):

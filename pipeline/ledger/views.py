@@ -1,0 +1,182 @@
+"""What the ledger knows of a run, as a report needs it. Reads only."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, func, select
+
+from pipeline.errors import UsageError
+from pipeline.findings import Code, Finding, Severity
+from pipeline.ledger.schema import findings, objects, rows, runs, scopes, sources
+from pipeline.ledger.store import Ledger, from_json
+from pipeline.model import Answer, ReportRow, RunInfo, Scope, SourceInfo, State
+
+FETCHED_AT_ONCE = 1_000
+
+OWNS_ITS_OBJECT = (State.CREATED, State.UPDATED, State.ALREADY_THERE, State.CHANGED)
+"""States whose row is told the object's id; another row's object may have been created by a later run."""
+
+
+class RouteCount(NamedTuple):
+    """How many rows of one collection are in one state."""
+
+    collection: str
+    state: State
+    rows: int
+
+
+def find_run(ledger: Ledger, wanted: str | None) -> RunInfo:
+    """Return the run with the id, or with the only id that ends so, of any scope; without one the scope's latest plan.
+
+    Raises UsageError when there is none, or several.
+    """
+    query = _run_query().order_by(runs.c.started_at.desc(), runs.c.id.desc())
+    with ledger.reading() as connection:
+        known = [_run_info(each) for each in connection.execute(query)]
+    if wanted is None:
+        found = [each for each in known if each.scope == ledger.scope and each.planned_at is not None][:1]
+    else:
+        found = [each for each in known if each.id == wanted or each.id.endswith(f"-{wanted}")]
+    if len(found) == 1:
+        return found[0]
+    if not known:
+        raise UsageError(f"{ledger.path}: the ledger holds no run yet; start one with `certstate import FILE`")
+    latest = ", ".join(each.id for each in known[:3])
+    if wanted is None:
+        problem = (
+            f"no run for {ledger.scope.service_root}, tenant {ledger.scope.tenant_id or 'none'}, read all its files"
+        )
+    else:
+        problem = f"{'several runs end' if found else 'no run ends'} with {wanted}"
+    raise UsageError(f"{ledger.path}: {problem}; name one of them, the latest are {latest}")
+
+
+def run_info(ledger: Ledger, run_id: str) -> RunInfo:
+    """Return what the ledger knows of the run as a whole."""
+    with ledger.reading() as connection:
+        return _run_info(connection.execute(_run_query().where(runs.c.id == run_id)).one())
+
+
+def source_infos(ledger: Ledger, run_id: str) -> list[SourceInfo]:
+    """Return the run's sources in the order of reading."""
+    query = select(sources).where(sources.c.run_id == run_id).order_by(sources.c.pk)
+    with ledger.reading() as connection:
+        return [
+            SourceInfo(
+                each.pk,
+                each.file,
+                each.sheet,
+                each.sha256,
+                each.encoding,
+                each.delimiter,
+                from_json(each.header),
+                each.rows_read,
+                each.blank_rows,
+                from_json(each.properties),
+            )
+            for each in connection.execute(query)
+        ]
+
+
+def route_counts(ledger: Ledger, run_id: str) -> list[RouteCount]:
+    """Return the number of the run's rows by collection and state, in the order of reading."""
+    query = (
+        select(rows.c.collection, rows.c.state, func.count())
+        .where(rows.c.run_id == run_id)
+        .group_by(rows.c.collection, rows.c.state)
+        .order_by(func.min(rows.c.pk))
+    )
+    with ledger.reading() as connection:
+        return [RouteCount(collection, State(state), n) for collection, state, n in connection.execute(query)]
+
+
+def state_counts(ledger: Ledger, run_id: str) -> dict[State, int]:
+    """Return the number of the run's rows by state."""
+    query = select(rows.c.state, func.count()).where(rows.c.run_id == run_id).group_by(rows.c.state)
+    with ledger.reading() as connection:
+        return {State(state): n for state, n in connection.execute(query)}
+
+
+def placed_findings(ledger: Ledger, run_id: str) -> Iterator[tuple[int, int | None, Finding]]:
+    """Yield (source, row number, finding) in the order of reading; the row number is None for a whole source."""
+    query = (
+        select(
+            findings.c.source_pk,
+            rows.c.row_number,
+            *_finding_columns(),
+        )
+        .outerjoin(rows, rows.c.pk == findings.c.row_pk)
+        .where(findings.c.run_id == run_id)
+        .order_by(findings.c.source_pk, rows.c.row_number, findings.c.pk)
+    )
+    with ledger.reading() as connection:
+        for source_pk, row_number, *found in connection.execute(query).yield_per(FETCHED_AT_ONCE):
+            yield source_pk, row_number, _finding(found)
+
+
+def report_rows(ledger: Ledger, run_id: str, states: Sequence[State]) -> Iterator[ReportRow]:
+    """Yield the run's rows in these states in the order of reading, each with its findings and its last answer."""
+    query = (
+        select(rows, objects.c.graph_id, *_finding_columns())
+        .outerjoin(objects, objects.c.pk == rows.c.object_pk)
+        .outerjoin(findings, findings.c.row_pk == rows.c.pk)
+        .where(rows.c.run_id == run_id, rows.c.state.in_(states))
+        .order_by(rows.c.pk, findings.c.pk)
+    )
+    with ledger.reading() as connection:
+        found = connection.execute(query).yield_per(FETCHED_AT_ONCE)
+        for _, group in groupby(found, key=lambda each: each.pk):
+            lines = list(group)
+            yield _report_row(lines[0], lines)
+
+
+def _report_row(row: Any, lines: Sequence[Any]) -> ReportRow:  # noqa: ANN401 - a row of SQLAlchemy's
+    return ReportRow(
+        row.source_pk,
+        row.row_number,
+        State(row.state),
+        row.collection,
+        from_json(row.cells) if row.cells is not None else None,
+        row.body,
+        tuple(_finding(line[-6:]) for line in lines if line.code is not None),
+        row.attempts,
+        Answer(
+            http_status=row.http_status,
+            object_id=(row.graph_id or "") if row.state in OWNS_ITS_OBJECT else "",
+            graph_code=row.graph_code or "",
+            message=row.graph_message or "",
+            request_id=row.request_id or "",
+            client_request_id=row.client_request_id or "",
+        ),
+    )
+
+
+def _finding_columns() -> tuple[Any, ...]:
+    c = findings.c
+    return (c.code, c.severity, c.column, c.value, c.message, c.hint)
+
+
+def _finding(values: Sequence[Any]) -> Finding:
+    code, severity, *texts = values
+    return Finding(Code(code), Severity(severity), *texts)
+
+
+def _run_query() -> Select[Any]:
+    return select(runs, scopes.c.service_root, scopes.c.tenant_id).join(scopes, scopes.c.pk == runs.c.scope_pk)
+
+
+def _run_info(run: Any) -> RunInfo:  # noqa: ANN401 - a row of SQLAlchemy's
+    return RunInfo(
+        id=run.id,
+        scope=Scope(run.service_root, run.tenant_id),
+        verb=run.verb,
+        edition=run.edition,
+        folder=run.folder,
+        version=run.version,
+        started_at=run.started_at,
+        planned_at=run.planned_at,
+        ended_at=run.ended_at,
+        stop=run.stop or "",
+        stop_message=run.stop_message or "",
+    )

@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM: the first ends a run gently, the second at once."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupt:
+    """What the signals said so far. The events belong to the loop that waits for them."""
+
+    def __init__(self) -> None:
+        self.gently = asyncio.Event()
+        self.at_once = asyncio.Event()
+        self.signal_number: int | None = None
+
+    def take(self, signal_number: int) -> None:
+        """Take note of one more signal."""
+        if self.signal_number is None:
+            self.signal_number = signal_number
+            self.gently.set()
+        else:
+            self.at_once.set()
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM while no answer is under way: it ends the program as Ctrl-C does."""
+
+
+@contextmanager
+def catch_signals(loop: asyncio.AbstractEventLoop) -> Iterator[Interrupt]:
+    """Yield an interrupt that Ctrl-C and SIGTERM set while the loop runs, on Windows too."""
+    interrupt = Interrupt()
+
+    def take(signal_number: int, _frame: FrameType | None) -> None:
+        # loop.add_signal_handler does not exist on Windows; a handler of the signal module does, and the call wakes
+        # the loop up.
+        loop.call_soon_threadsafe(interrupt.take, signal_number)
+
+    before = {number: signal.signal(number, take) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupt
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def raise_on_sigterm() -> None:
+    """Let SIGTERM raise TerminatedError, so that what is open is closed on the way out."""
+
+    def terminate(_signal_number: int, _frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    signal.signal(signal.SIGTERM, terminate)

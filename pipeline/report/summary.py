@@ -1,0 +1,98 @@
+"""One run in numbers: totals, the conservation law, routes, causes, and what to do next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pipeline.model import RunInfo, SendStats, SourceInfo, State
+from pipeline.report.causes import Cause
+
+
+class Total(NamedTuple):
+    """One term of the conservation law."""
+
+    label: str
+    rows: int
+
+
+class RouteLine(NamedTuple):
+    """The rows of one collection."""
+
+    collection: str
+    totals: tuple[Total, ...]
+
+
+TERMS: tuple[tuple[str, tuple[State, ...]], ...] = (
+    ("invalid", (State.INVALID,)),
+    ("duplicate", (State.DUPLICATE,)),
+    ("conflicting", (State.CONFLICTING,)),
+    ("already there", (State.ALREADY_THERE,)),
+    ("rejected before", (State.REJECTED_BEFORE,)),
+    ("changed", (State.CHANGED,)),
+    ("updated", (State.UPDATED,)),
+    ("created", (State.CREATED,)),
+    ("rejected", (State.REJECTED,)),
+    ("unsent", (State.UNSENT, State.PLANNED, State.SENDING, State.STAGED)),
+    ("unknown", (State.UNKNOWN,)),
+)
+"""The terms of the conservation law, after `blank`; what is planned counts as unsent."""
+
+DRY_RUN_TERMS = (*TERMS[:3], ("valid", (State.PLANNED, State.STAGED)))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did, as the terminal and report.json tell it."""
+
+    run: RunInfo
+    is_dry_run: bool
+    sources: tuple[SourceInfo, ...]
+    totals: tuple[Total, ...]  # `blank` first, then each term, zeros included
+    routes: tuple[RouteLine, ...]
+    causes: tuple[Cause, ...]
+    stats: SendStats | None  # None when nothing was sent in this call
+    next_steps: tuple[str, ...]  # the exact commands, or sentences
+
+    @property
+    def rows_read(self) -> int:
+        """The rows that the loader counted, blank ones included."""
+        return sum(source.rows_read for source in self.sources)
+
+    @property
+    def is_balanced(self) -> bool:
+        """True when each row read is accounted for exactly once."""
+        return self.rows_read == sum(total.rows for total in self.totals)
+
+    @property
+    def conservation_line(self) -> str:
+        """Such as `250 rows read = 12 invalid + 238 created`; terms of no rows are left out."""
+        shown = [f"{total.rows:,} {total.label}" for total in self.totals if total.rows]
+        sign = "=" if self.is_balanced else "IS NOT"
+        return f"{self.rows_read:,} rows read {sign} {' + '.join(shown) or '0'}"
+
+    def rows_of(self, label: str) -> int:
+        """Return the number of rows under the label, 0 for one that this run does not have."""
+        return sum(total.rows for total in self.totals if total.label == label)
+
+
+def totals_of(counts: Mapping[State, int], sources: Sequence[SourceInfo], *, is_dry_run: bool) -> tuple[Total, ...]:
+    """Return the terms of the conservation law."""
+    blank = Total("blank", sum(source.blank_rows for source in sources))
+    return (blank, *_terms(counts, is_dry_run=is_dry_run))
+
+
+def route_lines(counts: Sequence[tuple[str, State, int]], *, is_dry_run: bool) -> tuple[RouteLine, ...]:
+    """Return each collection's terms that are not zero, from (collection, state, rows)."""
+    by_collection: dict[str, dict[State, int]] = {}
+    for collection, state, rows in counts:
+        if collection:
+            by_collection.setdefault(collection, {})[state] = rows
+    return tuple(
+        RouteLine(collection, tuple(each for each in _terms(states, is_dry_run=is_dry_run) if each.rows))
+        for collection, states in by_collection.items()
+    )
+
+
+def _terms(counts: Mapping[State, int], *, is_dry_run: bool) -> tuple[Total, ...]:
+    terms = DRY_RUN_TERMS if is_dry_run else TERMS
+    return tuple(Total(label, sum(counts.get(state, 0) for state in states)) for label, states in terms)

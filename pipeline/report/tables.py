@@ -1,0 +1,135 @@
+"""errors.csv, unknown.csv and created.csv: every input column in its order, then the `_import_*` columns.
+
+A cell that a spreadsheet would run as a formula gets an apostrophe in front; the loader takes it away again from
+files that carry an `_import_*` header, so a corrected errors.csv is itself a valid input.
+"""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from pipeline.editions import Edition
+from pipeline.model import IMPORT_PREFIX, PROFILE_ID_COLUMN, ReportRow, SourceInfo
+
+IMPORT_COLUMNS = (
+    "file",
+    "row",
+    "sheet",
+    "status",
+    "code",
+    "column",
+    "value",
+    "message",
+    "hint",
+    "http_status",
+    "graph_code",
+    "request_id",
+    "attempts",
+    "id",
+)
+
+FORMULA_STARTS = tuple("=+-@\t\r\n'")
+"""OWASP's list of characters that make a cell a formula, and the apostrophe itself, so that it can be undone."""
+
+ReadRows = Callable[[], Iterable[ReportRow]]
+
+
+def harmless(cell: str) -> str:
+    """Return the cell so that no spreadsheet runs it; `load` turns it back."""
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+
+
+def write_input_rows(path: Path, read_rows: ReadRows, sources: Mapping[int, SourceInfo]) -> int:
+    """Write the rows with their own cells; return how many. `read_rows` is called twice: for widths, for cells."""
+    widths = Counter[int]()
+    for row in read_rows():
+        widths[row.source_pk] = max(widths[row.source_pk], len(row.cells or ()))
+    columns_of: dict[int, list[_Column | None]] = {}
+    spellings: dict[_Column, str] = {}  # in the order of errors.csv
+    for source in sources.values():
+        if not source.rows_read:
+            continue  # such as a sheet that was skipped: its header would only be noise
+        header = (*source.header, *("" for _ in range(widths[source.pk] - len(source.header))))
+        columns_of[source.pk] = list(_columns(header, source.properties))
+        for column, name in zip(columns_of[source.pk], header, strict=True):
+            if column is not None:
+                spellings.setdefault(column, name)
+    place_of = {column: place for place, column in enumerate(spellings)}
+    written = 0
+    with _open(path) as file:
+        writer = csv.writer(file)
+        writer.writerow([*map(harmless, spellings.values()), *(IMPORT_PREFIX + name for name in IMPORT_COLUMNS)])
+        for row in read_rows():
+            cells = [""] * len(spellings)
+            for column, cell in zip(columns_of[row.source_pk], row.cells or (), strict=False):
+                if column is not None:
+                    cells[place_of[column]] = harmless(cell)
+            writer.writerow(cells + _import_cells(row, sources[row.source_pk]))
+            written += 1
+    return written
+
+
+def write_created_rows(
+    path: Path, rows: Iterable[ReportRow], sources: Mapping[int, SourceInfo], edition: Edition
+) -> int:
+    """Write what was created: the properties as sent and the id; return how many."""
+    names = [each.name for each in edition.properties]
+    written = 0
+    with _open(path) as file:
+        writer = csv.writer(file)
+        writer.writerow([*names, PROFILE_ID_COLUMN] + [IMPORT_PREFIX + name for name in IMPORT_COLUMNS])
+        for row in rows:
+            body = json.loads(row.body or b"{}")
+            profile_id = row.collection.split("/")[2] if row.collection else ""
+            cells = [harmless(str(body.get(name, ""))) for name in names]
+            writer.writerow([*cells, profile_id, *_import_cells(row, sources[row.source_pk])])
+            written += 1
+    return written
+
+
+class _Column(NamedTuple):
+    """A column by which the files of one run are put together."""
+
+    name: str  # the property, else the header as `columns` compares it: two headers for one property would be a
+    # duplicate column when the report comes back
+    nth: int  # of the columns with this name in one file
+
+
+def _columns(header: Iterable[str], properties: Iterable[str]) -> Iterator[_Column | None]:
+    """Yield each cell's column, None where an earlier report's own column stands."""
+    seen = Counter[str]()
+    for cell, meant in zip_longest(header, properties, fillvalue=""):
+        name = meant.casefold() or "".join(cell.split()).casefold()
+        yield None if name.startswith(IMPORT_PREFIX) else _Column(name, seen[name])
+        seen[name] += 1
+
+
+def _open(path: Path) -> TextIO:
+    # Excel takes a CSV file for UTF-8 only with the byte order mark; the csv module wants newline="".
+    return path.open("w", encoding="utf-8-sig", newline="")
+
+
+def _import_cells(row: ReportRow, source: SourceInfo) -> list[str]:
+    answer = row.answer
+    messages = [each.message for each in row.findings] + ([answer.message] if answer.message else [])
+    cells = {
+        "file": source.file,
+        "row": str(row.row_number),
+        "sheet": source.sheet or "",
+        "status": row.state.value,
+        "code": "; ".join(each.code for each in row.findings),
+        "column": "; ".join(each.column for each in row.findings),
+        "value": "; ".join(each.value for each in row.findings),
+        "message": "; ".join(messages),
+        "hint": "; ".join(dict.fromkeys(each.hint for each in row.findings)),
+        "http_status": str(answer.http_status or ""),
+        "graph_code": answer.graph_code,
+        "request_id": answer.request_id,
+        "attempts": str(row.attempts),
+        "id": answer.object_id,
+    }
+    return [harmless(cells[name]) for name in IMPORT_COLUMNS]

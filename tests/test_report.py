@@ -1,0 +1,384 @@
+"""The report's numbers: causes, totals, the conservation law, report.json."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.findings import Code, Finding, Severity, finding
+from pipeline.model import Answer, ReportRow, RunInfo, Scope, SendStats, SourceInfo, State
+from pipeline.report import (
+    Cause,
+    RouteLine,
+    RowRanges,
+    Summary,
+    Total,
+    causes_of_answers,
+    causes_of_findings,
+    document_of,
+    route_lines,
+    totals_of,
+    write_document,
+)
+from pipeline.report.document import MOST_FINDINGS
+
+BAD_DATE = finding(Code.NOT_A_DATE_TIME, "no date", column="Expires", value="soon", hint="write a date")
+ODD_LENGTH = finding(Code.KEY_LENGTH_UNUSUAL, "4 bits", column="Length", value="4", hint="write a date")
+
+
+def source(pk: int, file: str, header: Sequence[str], *, sheet: str | None = None, rows_read: int = 9) -> SourceInfo:
+    return SourceInfo(pk, file, sheet, f"sha-{pk}", "utf-8", ",", tuple(header), rows_read, 0)
+
+
+# --- row ranges
+
+
+@pytest.mark.parametrize(
+    ("row_numbers", "ranges", "text"),
+    [
+        ([], [], ""),
+        ([7], [(7, 7)], "7"),
+        ([7, 8], [(7, 8)], "7-8"),
+        ([7, 7, 8, 8, 8], [(7, 8)], "7-8"),
+        ([*range(7, 419), 430], [(7, 418), (430, 430)], "7-418, 430"),
+        (range(2, 18, 2), [(n, n) for n in range(2, 18, 2)], "2, 4, 6, 8, 10, 12, 14, 16"),
+        (range(2, 20, 2), [(n, n) for n in range(2, 20, 2)], "2, 4, 6, 8, 10, 12, 14, 16 and 1 more"),
+        (range(2, 6000, 2), [(n, n) for n in range(2, 6000, 2)], "2, 4, 6, 8, 10, 12, 14, 16 and 2,991 more"),
+    ],
+)
+def test_row_numbers_become_ranges(row_numbers: Sequence[int], ranges: list[tuple[int, int]], text: str) -> None:
+    """Neighbours are one range, a row counts once, and only so many ranges are spelled out."""
+    found = RowRanges(row_numbers)
+
+    assert (list(found), found.text(), len(found)) == (ranges, text, len(set(row_numbers)))
+
+
+# --- causes
+
+ONE_FILE = {1: source(1, "a.csv", ["A"])}
+TWO_FILES = {1: source(1, "a.csv", ["A"]), 2: source(2, "b.xlsx", ["A"], sheet="Old")}
+
+
+def test_findings_are_grouped_by_code_and_column_and_ranked() -> None:
+    """Errors before warnings; an error of a whole file first, because it fails all rows; then by the number of rows."""
+    missing = finding(Code.MISSING_COLUMN, "no column", column="Serial", hint="add it")
+    unknown = finding(Code.UNKNOWN_COLUMN, "not sent", column="Colour", hint="ignore it")
+    bad_start = BAD_DATE._replace(column="Starts", value="later", message="no date either")
+    placed: list[tuple[int, int | None, Finding]] = [
+        (1, None, unknown),
+        (1, None, missing),
+        *((1, number, ODD_LENGTH) for number in range(2, 40)),
+        (1, 2, BAD_DATE),
+        *((1, number, bad_start) for number in (3, 4, 9)),
+        (1, 10, bad_start._replace(value="other")),
+    ]
+
+    assert causes_of_findings(placed, ONE_FILE) == [
+        Cause("missing-column", Severity.ERROR, "Serial", 0, "whole file", "", "no column", "add it"),
+        Cause(
+            "not-a-date-time", Severity.ERROR, "Starts", 4, "rows 3-4, 9-10", "later", "no date either", "write a date"
+        ),
+        Cause("not-a-date-time", Severity.ERROR, "Expires", 1, "row 2", "soon", "no date", "write a date"),
+        Cause("key-length-unusual", Severity.WARNING, "Length", 38, "rows 2-39", "4", "4 bits", "write a date"),
+        Cause("unknown-column", Severity.WARNING, "Colour", 0, "whole file", "", "not sent", "ignore it"),
+    ]
+
+
+def test_a_row_counts_once_for_a_cause() -> None:
+    """However often the same code was found in the same column of it."""
+    (cause,) = causes_of_findings([(1, 2, BAD_DATE), (1, 2, BAD_DATE), (1, 4, BAD_DATE)], ONE_FILE)
+
+    assert (cause.rows, cause.places) == (2, "rows 2, 4")
+
+
+def test_causes_in_several_files_name_the_files_and_sheets() -> None:
+    """Row numbers say nothing without their file."""
+    placed: list[tuple[int, int | None, Finding]] = [(1, 2, BAD_DATE), (2, 2, BAD_DATE), (2, 3, BAD_DATE)]
+
+    (cause,) = causes_of_findings(placed, TWO_FILES)
+
+    assert (cause.rows, cause.places) == (3, "a.csv: row 2; b.xlsx, sheet Old: rows 2-3")
+
+
+def test_answers_are_grouped_by_state_status_and_code() -> None:
+    """Unsent rows are told apart by their reason too; every cause has a hint and the first message as an example."""
+
+    def answered(number: int, state: State, answer: Answer) -> ReportRow:
+        return ReportRow(1, number, state, "ios", ("x",), b"{}", (), 1, answer)
+
+    rows = [
+        answered(2, State.UNSENT, Answer(message="the tenant refused")),
+        answered(3, State.REJECTED, Answer(400, "", "BadRequest", "bad date")),
+        answered(4, State.REJECTED, Answer(400, "", "BadRequest", "bad length")),
+        answered(5, State.REJECTED, Answer(413)),
+        answered(6, State.UNKNOWN, Answer(504, message="gateway")),
+        answered(7, State.UNKNOWN, Answer(message="no answer came in time")),
+        answered(8, State.UNSENT, Answer(message="no such profile")),
+        answered(9, State.UNSENT, Answer(message="no such profile")),
+        answered(10, State.UNSENT, Answer(message="no such profile")),
+    ]
+
+    assert [
+        (each.code, each.severity, each.column, each.rows, each.places, each.example_message, bool(each.hint))
+        for each in causes_of_answers(rows, ONE_FILE)
+    ] == [
+        ("unsent", Severity.ERROR, "", 3, "rows 8-10", "no such profile", True),
+        ("rejected 400 BadRequest", Severity.ERROR, "", 2, "rows 3-4", "bad date", True),
+        ("unsent", Severity.ERROR, "", 1, "row 2", "the tenant refused", True),
+        ("rejected 413", Severity.ERROR, "", 1, "row 5", "", True),
+        ("unknown 504", Severity.ERROR, "", 1, "row 6", "gateway", True),
+        ("unknown", Severity.ERROR, "", 1, "row 7", "no answer came in time", True),
+    ]
+
+
+# --- totals and conservation
+
+RUN = RunInfo(
+    id="20260102T030405Z-a-ab12",
+    scope=Scope("https://graph.microsoft.com/beta", "tenant"),
+    verb="import",
+    edition="1706",
+    folder="runs/x",
+    version="1.0",
+    started_at="2026-01-02T03:04:05.000Z",
+    planned_at="2026-01-02T03:04:06.000Z",
+    ended_at="2026-01-02T03:05:06.000Z",
+    stop="threshold",
+    stop_message="more than 5 rows have errors (--max-errors)",
+)
+SOURCES = (
+    SourceInfo(1, "a.csv", None, "sha-1", "utf-8", ";", ("A",), 1_250, 3),
+    SourceInfo(2, "b.xlsx", "Old", "sha-2", "", "", ("A",), 12, 1),
+)
+COUNTS = {
+    State.INVALID: 12,
+    State.DUPLICATE: 2,
+    State.CONFLICTING: 4,
+    State.ALREADY_THERE: 5,
+    State.REJECTED_BEFORE: 1,
+    State.CHANGED: 3,
+    State.UPDATED: 2,
+    State.CREATED: 1_210,
+    State.REJECTED: 6,
+    State.UNSENT: 7,
+    State.PLANNED: 1,
+    State.SENDING: 1,
+    State.STAGED: 1,
+    State.UNKNOWN: 3,
+}
+
+
+def summary_of(counts: dict[State, int], *, is_dry_run: bool = False) -> Summary:
+    return Summary(
+        run=RUN,
+        is_dry_run=is_dry_run,
+        sources=SOURCES,
+        totals=totals_of(counts, SOURCES, is_dry_run=is_dry_run),
+        routes=(),
+        causes=(),
+        stats=None,
+        next_steps=(),
+    )
+
+
+def test_every_state_is_one_term_of_the_conservation_law() -> None:
+    """What is planned, being sent or not yet planned counts as unsent; the terms add up to the rows read."""
+    summary = summary_of(COUNTS)
+
+    assert summary.totals == (
+        Total("blank", 4),
+        Total("invalid", 12),
+        Total("duplicate", 2),
+        Total("conflicting", 4),
+        Total("already there", 5),
+        Total("rejected before", 1),
+        Total("changed", 3),
+        Total("updated", 2),
+        Total("created", 1_210),
+        Total("rejected", 6),
+        Total("unsent", 10),
+        Total("unknown", 3),
+    )
+    assert (summary.rows_read, summary.is_balanced) == (1_262, True)
+    assert summary.conservation_line == (
+        "1,262 rows read = 4 blank + 12 invalid + 2 duplicate + 4 conflicting + 5 already there + 1 rejected before"
+        " + 3 changed + 2 updated + 1,210 created + 6 rejected + 10 unsent + 3 unknown"
+    )
+    assert (summary.rows_of("created"), summary.rows_of("valid")) == (1_210, 0)
+
+
+def test_a_row_too_few_or_too_many_breaks_the_balance() -> None:
+    """The line says so instead of pretending."""
+    for counts in (COUNTS | {State.CREATED: 1_209}, COUNTS | {State.CREATED: 1_211}):
+        summary = summary_of(counts)
+        assert not summary.is_balanced
+        assert summary.conservation_line.startswith("1,262 rows read IS NOT 4 blank + 12 invalid + ")
+
+
+def test_a_run_that_read_nothing_is_balanced() -> None:
+    """A file with a header only."""
+    summary = replace(summary_of({}), sources=(), totals=totals_of({}, (), is_dry_run=False))
+
+    assert (summary.is_balanced, summary.conservation_line) == (True, "0 rows read = 0")
+
+
+def test_a_dry_run_knows_valid_rows_only() -> None:
+    """Nothing was held against a ledger and nothing was sent."""
+    summary = summary_of(
+        {State.INVALID: 12, State.DUPLICATE: 2, State.CONFLICTING: 4, State.PLANNED: 1_240}, is_dry_run=True
+    )
+
+    assert summary.conservation_line == (
+        "1,262 rows read = 4 blank + 12 invalid + 2 duplicate + 4 conflicting + 1,240 valid"
+    )
+    assert summary.is_balanced
+
+
+def test_states_that_a_run_cannot_end_in_are_none_of_its_terms() -> None:
+    """A later issue's `reversed` and `missing` break the balance until they have a term."""
+    assert not summary_of(COUNTS | {State.CREATED: 1_209, State.REVERSED: 1}).is_balanced
+
+
+def test_routes_list_the_terms_that_are_not_zero() -> None:
+    """In the order given; rows without a route stand in the totals only."""
+    counts = [
+        ("", State.INVALID, 3),
+        ("ios", State.CREATED, 5),
+        ("mac", State.PLANNED, 1),
+        ("ios", State.UNKNOWN, 1),
+        ("mac", State.UNSENT, 2),
+    ]
+
+    assert route_lines(counts, is_dry_run=False) == (
+        RouteLine("ios", (Total("created", 5), Total("unknown", 1))),
+        RouteLine("mac", (Total("unsent", 3),)),
+    )
+
+
+# --- report.json
+
+
+def test_the_document_holds_the_whole_run() -> None:
+    """Every name and value of report.json, as JSON reads it back."""
+    cause = Cause("rejected 400", Severity.ERROR, "", 6, "rows 2-7", "", "bad", "correct it")
+    summary = replace(
+        summary_of(COUNTS),
+        routes=(RouteLine("ios", (Total("created", 5), Total("rejected before", 1))),),
+        causes=(cause,),
+        stats=SendStats(requests=1_230, throttled=2, paused_s=30.5, elapsed_s=300.25),
+        next_steps=("certstate resume x",),
+    )
+    placed: list[tuple[int, int | None, Finding]] = [(1, None, ODD_LENGTH), (2, 7, BAD_DATE)]
+
+    document = document_of(summary, placed, {each.pk: each for each in SOURCES})
+
+    assert json.loads(json.dumps(document)) == {
+        "schema_version": 1,
+        "run": {
+            "id": "20260102T030405Z-a-ab12",
+            "verb": "import",
+            "dry_run": False,
+            "service_root": "https://graph.microsoft.com/beta",
+            "tenant_id": "tenant",
+            "edition": "1706",
+            "certstate_version": "1.0",
+            "started_at": "2026-01-02T03:04:05.000Z",
+            "ended_at": "2026-01-02T03:05:06.000Z",
+            "stop": "threshold",
+            "stop_message": "more than 5 rows have errors (--max-errors)",
+        },
+        "files": [
+            {
+                "file": "a.csv",
+                "sheet": None,
+                "sha256": "sha-1",
+                "encoding": "utf-8",
+                "delimiter": ";",
+                "rows_read": 1_250,
+                "blank_rows": 3,
+            },
+            {
+                "file": "b.xlsx",
+                "sheet": "Old",
+                "sha256": "sha-2",
+                "encoding": None,
+                "delimiter": None,
+                "rows_read": 12,
+                "blank_rows": 1,
+            },
+        ],
+        "rows_read": 1_262,
+        "totals": {
+            "blank": 4,
+            "invalid": 12,
+            "duplicate": 2,
+            "conflicting": 4,
+            "already_there": 5,
+            "rejected_before": 1,
+            "changed": 3,
+            "updated": 2,
+            "created": 1_210,
+            "rejected": 6,
+            "unsent": 10,
+            "unknown": 3,
+        },
+        "balanced": True,
+        "routes": [{"collection": "ios", "totals": {"created": 5, "rejected_before": 1}}],
+        "sending": {"requests": 1_230, "throttled": 2, "paused_s": 30.5, "elapsed_s": 300.25},
+        "causes": [
+            {
+                "code": "rejected 400",
+                "severity": "error",
+                "column": "",
+                "rows": 6,
+                "places": "rows 2-7",
+                "example_value": "",
+                "example_message": "bad",
+                "hint": "correct it",
+            }
+        ],
+        "findings_total": 2,
+        "findings": [
+            {
+                "file": "a.csv",
+                "sheet": None,
+                "row": None,
+                "code": "key-length-unusual",
+                "severity": "warning",
+                "column": "Length",
+                "value": "4",
+                "message": "4 bits",
+                "hint": "write a date",
+            },
+            {
+                "file": "b.xlsx",
+                "sheet": "Old",
+                "row": 7,
+                "code": "not-a-date-time",
+                "severity": "error",
+                "column": "Expires",
+                "value": "soon",
+                "message": "no date",
+                "hint": "write a date",
+            },
+        ],
+        "next_steps": ["certstate resume x"],
+    }
+
+
+def test_more_findings_than_a_document_lists_are_counted() -> None:
+    """The list is cut, the total is not."""
+    placed = ((1, number, BAD_DATE) for number in range(MOST_FINDINGS + 5))
+
+    document = document_of(summary_of(COUNTS), placed, {1: SOURCES[0]})
+
+    assert (len(document["findings"]), document["findings_total"]) == (MOST_FINDINGS, MOST_FINDINGS + 5)
+
+
+def test_the_document_is_written_as_utf_8(tmp_path: Path) -> None:
+    """Umlauts stay readable, and the file ends with a line break."""
+    write_document(tmp_path / "report.json", {"file": "Gerät\n"})
+
+    assert (tmp_path / "report.json").read_bytes() == '{\n  "file": "Gerät\\n"\n}\n'.encode()

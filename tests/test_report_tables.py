@@ -1,0 +1,262 @@
+"""errors.csv, unknown.csv and created.csv, from rows that are made here."""
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.editions import EDITIONS
+from pipeline.findings import Code, Finding, finding
+from pipeline.load import LoadOptions, open_tables
+from pipeline.model import Answer, ReportRow, SourceInfo, State
+from pipeline.report import (
+    harmless,
+    write_created_rows,
+    write_input_rows,
+)
+
+IMPORT_COLUMNS = [
+    "_import_file",
+    "_import_row",
+    "_import_sheet",
+    "_import_status",
+    "_import_code",
+    "_import_column",
+    "_import_value",
+    "_import_message",
+    "_import_hint",
+    "_import_http_status",
+    "_import_graph_code",
+    "_import_request_id",
+    "_import_attempts",
+    "_import_id",
+]
+COLLECTION = "deviceManagement/deviceConfigurations/6a1f/microsoft.graph.iosScepCertificateProfile/states"
+BAD_DATE = finding(Code.NOT_A_DATE_TIME, "no date", column="Expires", value="soon", hint="write a date")
+ODD_LENGTH = finding(Code.KEY_LENGTH_UNUSUAL, "4 bits", column="Length", value="4", hint="write a date")
+
+
+def source(pk: int, file: str, header: Sequence[str], *, sheet: str | None = None, rows_read: int = 9) -> SourceInfo:
+    return SourceInfo(pk, file, sheet, f"sha-{pk}", "utf-8", ",", tuple(header), rows_read, 0)
+
+
+def row(
+    source_pk: int,
+    row_number: int,
+    cells: Sequence[str] | None,
+    *,
+    state: State = State.INVALID,
+    findings: Sequence[Finding] = (),
+    answer: Answer | None = None,
+) -> ReportRow:
+    return ReportRow(
+        source_pk,
+        row_number,
+        state,
+        COLLECTION,
+        None if cells is None else tuple(cells),
+        None,
+        tuple(findings),
+        0,
+        answer or Answer(),
+    )
+
+
+def written(tmp_path: Path, rows: Sequence[ReportRow], *sources: SourceInfo) -> list[list[str]]:
+    """Return the table that `write_input_rows` writes, the `_import_` columns cut off."""
+    path = tmp_path / "errors.csv"
+    assert write_input_rows(path, lambda: iter(rows), {each.pk: each for each in sources}) == len(rows)
+    table = read_table(path)
+    width = len(table[0]) - len(IMPORT_COLUMNS)
+    assert table[0][width:] == IMPORT_COLUMNS
+    return [line[:width] for line in table]
+
+
+def read_table(path: Path) -> list[list[str]]:
+    """Return the cells of a CSV file as a spreadsheet shows them."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))
+
+
+# --- errors.csv and unknown.csv
+
+
+def test_a_row_is_written_with_its_cells_its_findings_and_its_answer(tmp_path: Path) -> None:
+    """Every input column in its order, then all findings, the answer, and each hint once."""
+    path = tmp_path / "errors.csv"
+    answer = Answer(400, "", "BadRequest", "the service said no", "req-1", "mine-1")
+    rejected = row(1, 7, ["dev", "soon"], state=State.REJECTED, findings=[BAD_DATE, ODD_LENGTH], answer=answer)
+    unsent = row(2, 2, ["x", "y"], state=State.UNSENT)
+    sources = {1: source(1, "in/a.csv", ["Device", "Expires"]), 2: source(2, "b.xlsx", ["Expires", "C"], sheet="S 1")}
+
+    count = write_input_rows(path, lambda: [rejected._replace(attempts=2), unsent], sources)
+
+    codes = "not-a-date-time; key-length-unusual"
+    message = "no date; 4 bits; the service said no"
+    refused = ["rejected", codes, "Expires; Length", "soon; 4", message, "write a date"]
+    assert count == 2
+    assert read_table(path) == [
+        ["Device", "Expires", "C", *IMPORT_COLUMNS],
+        ["dev", "soon", "", "in/a.csv", "7", "", *refused, "400", "BadRequest", "req-1", "2", ""],
+        ["", "x", "y", "b.xlsx", "2", "S 1", "unsent", "", "", "", "", "", "", "", "", "0", ""],
+    ]
+
+
+def test_the_file_opens_in_excel_as_utf_8(tmp_path: Path) -> None:
+    """It begins with the byte order mark and ends its lines as RFC 4180 says."""
+    written(tmp_path, [row(1, 2, ["Bürö"])], source(1, "a.csv", ["Gerät"]))
+
+    content = (tmp_path / "errors.csv").read_bytes()
+    assert content.startswith("\ufeffGerät,_import_file,".encode())
+    assert content.count(b"\r\n") == content.count(b"\n") == 2
+
+
+def test_columns_of_several_files_are_put_together_by_their_header(tmp_path: Path) -> None:
+    """Two spellings that differ in letter case and blanks are one column, spelled as the first file spells it."""
+    table = written(
+        tmp_path,
+        [row(1, 2, ["a1", "a2"]), row(2, 2, ["b1", "b2", "b3"]), row(1, 3, ["a3", "a4"])],
+        source(1, "a.csv", ["Device Name", "Serial"]),
+        source(2, "b.csv", ["serial", "Owner", "devicename"]),
+    )
+
+    assert table == [
+        ["Device Name", "Serial", "Owner"],
+        ["a1", "a2", ""],
+        ["b3", "b1", "b2"],
+        ["a3", "a4", ""],
+    ]
+
+
+def test_a_header_that_stands_twice_in_one_file_stays_two_columns(tmp_path: Path) -> None:
+    """No cell is lost because another one has the same name; columns without a name are kept apart too."""
+    table = written(
+        tmp_path,
+        [row(1, 2, ["1", "2", "3", "4", "5"]), row(2, 2, ["6", "7"])],
+        source(1, "a.csv", ["Name", "", "Name", "", "name"]),
+        source(2, "b.csv", ["Name", "NAME"]),
+    )
+
+    assert table == [
+        ["Name", "", "Name", "", "name"],
+        ["1", "2", "3", "4", "5"],
+        ["6", "", "7", "", ""],
+    ]
+
+
+def test_cells_beyond_the_header_get_columns_without_a_name(tmp_path: Path) -> None:
+    """As many as the widest row of the report needs, so that nothing of a ragged row is lost."""
+    table = written(
+        tmp_path,
+        [row(1, 2, ["1", "2"]), row(1, 3, ["1", "2", "3", "4"]), row(2, 2, ["5", "6"])],
+        source(1, "a.csv", ["A", "B"]),
+        source(2, "b.csv", ["C"]),
+    )
+
+    assert table == [
+        ["A", "B", "", "", "C"],
+        ["1", "2", "", "", ""],
+        ["1", "2", "3", "4", ""],
+        ["", "", "6", "", "5"],
+    ]
+
+
+def test_what_an_earlier_report_said_is_left_out(tmp_path: Path) -> None:
+    """A corrected errors.csv that fails again says what is wrong now, not what was wrong then."""
+    table = written(
+        tmp_path,
+        [row(1, 2, ["old.csv", "dev", "7", "x"])],
+        source(1, "errors.csv", ["_import_file", "Device", " _Import_row ", "Owner"]),
+    )
+
+    assert table == [["Device", "Owner"], ["dev", "x"]]
+
+
+def test_a_sheet_that_was_skipped_adds_no_columns(tmp_path: Path) -> None:
+    """The first line of a sheet of notes is no header."""
+    notes = source(2, "a.xlsx", ["Please call Bob"], sheet="Notes", rows_read=0)
+
+    assert written(tmp_path, [row(1, 2, ["dev"])], source(1, "a.xlsx", ["Device"]), notes) == [["Device"], ["dev"]]
+
+
+def test_a_report_without_rows_is_its_header(tmp_path: Path) -> None:
+    """So that what reads the file finds its columns."""
+    assert written(tmp_path, [], source(1, "a.csv", ["Device"])) == [["Device"]]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "'"])
+def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless(tmp_path: Path, start: str) -> None:
+    """In headers, in cells and in what is said of the row; other cells are written as they are."""
+    cell = f"{start}cmd|' /C calc'!A0"
+    bad = finding(Code.NOT_A_URL, cell, column=cell, value=cell)
+
+    path = tmp_path / "errors.csv"
+    write_input_rows(path, lambda: [row(1, 2, [cell, f"x{cell}"], findings=[bad])], {1: source(1, cell, [cell, "B"])})
+
+    header, line = read_table(path)
+    said = dict(zip(header, line, strict=True))
+    assert header[:2] == [f"'{cell}", "B"]
+    assert line[:2] == [f"'{cell}", f"x{cell}"]
+    assert [said[f"_import_{name}"] for name in ("file", "column", "value", "message")] == [f"'{cell}"] * 4
+
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12) | st.sampled_from(
+    ["=1+1", "''", "'=", '"', 'a"b', "a\r\nb", "\r", "a,b", "-5", "+49 1", "@x", "\tx", "007", "ü", "\u200e"]
+)
+
+
+@given(rows=st.lists(st.lists(CELL, min_size=3, max_size=3), min_size=1, max_size=5))
+def test_an_errors_file_comes_back_as_the_cells_that_were_read(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
+) -> None:
+    """Whatever is in a cell, the loader reads from errors.csv what it had read from the input."""
+    path = tmp_path_factory.mktemp("report") / "errors.csv"
+    kept = [row(1, number, cells, findings=[BAD_DATE]) for number, cells in enumerate(rows, 2)]
+    write_input_rows(path, lambda: kept, {1: source(1, "a.csv", ["=A", "B", "'C"])})
+
+    (table,) = open_tables(path, LoadOptions())
+    read = [each.cells[:3] for chunk in table.chunks for each in chunk.rows]
+
+    assert table.header == ("=A", "B", "'C", *IMPORT_COLUMNS)
+    assert read == [tuple(cells) for cells in rows]
+
+
+def test_what_is_harmless_stays_as_it_is() -> None:
+    """Only the beginning of a cell makes it a formula."""
+    assert [harmless(cell) for cell in ("", "a=b", " =1", "7", "=1", "''")] == ["", "a=b", " =1", "7", "'=1", "'''"]
+
+
+# --- created.csv
+
+
+def test_created_rows_are_written_as_they_were_sent_with_their_id(tmp_path: Path) -> None:
+    """Each property of the edition, empty where it was not sent, then the profile's id and the object's."""
+    path = tmp_path / "created.csv"
+    body = {"@odata.type": "#x", "devicePlatform": "iOS", "deviceDisplayName": "=1", "certificateKeyLength": 2048}
+    created = row(1, 7, None, state=State.CREATED, findings=[ODD_LENGTH], answer=Answer(201, "id-1", request_id="r"))
+    sources = {1: source(1, "a.csv", ["Device"])}
+
+    count = write_created_rows(
+        path, [created._replace(body=json.dumps(body).encode(), attempts=1)], sources, EDITIONS["1706"]
+    )
+
+    header, line = read_table(path)
+    names = [each.name for each in EDITIONS["1706"].properties]
+    sent = {"devicePlatform": "iOS", "deviceDisplayName": "'=1", "certificateKeyLength": "2048"}
+    odd = ["key-length-unusual", "Length", "4", "4 bits", "write a date"]
+    assert count == 1
+    assert header == [*names, "deviceConfigurationId", *IMPORT_COLUMNS]
+    assert line == [
+        *(sent.get(name, "") for name in names),
+        *("6a1f", "a.csv", "7", "", "created", *odd, "201", "", "r", "1", "id-1"),
+    ]
+
+
+def test_a_created_file_without_rows_is_its_header(tmp_path: Path) -> None:
+    """Nothing created is a file with columns and no rows."""
+    assert write_created_rows(tmp_path / "created.csv", [], {}, EDITIONS["current"]) == 0
+    assert len(read_table(tmp_path / "created.csv")) == 1

@@ -11,6 +11,7 @@ from pipeline.findings import Code, Finding, Severity, finding
 from pipeline.model import Answer, ReportRow, RunInfo, Scope, SendStats, SourceInfo, State
 from pipeline.report import (
     Cause,
+    NextStep,
     RouteLine,
     RowRanges,
     Summary,
@@ -268,7 +269,7 @@ def test_the_document_holds_the_whole_run() -> None:
         routes=(RouteLine("ios", (Total("created", 5), Total("rejected before", 1))),),
         causes=(cause,),
         stats=SendStats(requests=1_230, throttled=2, paused_s=30.5, elapsed_s=300.25),
-        next_steps=("certstate resume x",),
+        next_steps=(NextStep("go on:", "certstate resume x"),),
     )
     placed: list[tuple[int, int | None, Finding]] = [(1, None, ODD_LENGTH), (2, 7, BAD_DATE)]
 
@@ -364,7 +365,7 @@ def test_the_document_holds_the_whole_run() -> None:
                 "hint": "write a date",
             },
         ],
-        "next_steps": ["certstate resume x"],
+        "next_steps": [{"sentence": "go on:", "command": "certstate resume x"}],
     }
 
 

@@ -55,8 +55,11 @@ def apply_transitions(ledger: Ledger, transitions: Sequence[Transition]) -> None
             _apply(connection, each)
 
 
-def leave_unsent(ledger: Ledger, run_id: str, message: str, *, collection: str | None = None) -> None:
-    """Set the run's planned rows, of one collection or of all, to unsent with the reason. `resume` plans them again."""
+def leave_unsent(ledger: Ledger, run_id: str, message: str, *, collection: str | None = None) -> int:
+    """Set the run's planned rows, of one collection or of all, to unsent with the reason; return how many.
+
+    `resume` plans them again.
+    """
     condition = _planned(run_id)
     if collection is not None:
         condition &= rows.c.collection == collection
@@ -65,7 +68,7 @@ def leave_unsent(ledger: Ledger, run_id: str, message: str, *, collection: str |
         connection.execute(
             update(objects).where(objects.c.pk.in_(object_pks)).values(state=State.UNSENT, changed_at=now())
         )
-        connection.execute(update(rows).where(condition).values(**because(State.UNSENT, message)))
+        return connection.execute(update(rows).where(condition).values(**because(State.UNSENT, message))).rowcount
 
 
 def plan_again(ledger: Ledger, run_id: str) -> None:

@@ -2,11 +2,12 @@
 
 from pipeline.report.causes import Cause, RowRanges, causes_of_answers, causes_of_findings
 from pipeline.report.document import document_of, write_document
-from pipeline.report.summary import RouteLine, Summary, Total, route_lines, totals_of
+from pipeline.report.summary import NextStep, RouteLine, Summary, Total, route_lines, totals_of
 from pipeline.report.tables import harmless, write_created_rows, write_input_rows
 
 __all__ = [
     "Cause",
+    "NextStep",
     "RouteLine",
     "RowRanges",
     "Summary",

@@ -67,7 +67,7 @@ def document_of(
         "causes": [each._asdict() for each in summary.causes],
         "findings_total": total,
         "findings": listed,
-        "next_steps": list(summary.next_steps),
+        "next_steps": [each._asdict() for each in summary.next_steps],
     }
 
 

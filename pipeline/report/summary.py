@@ -15,6 +15,13 @@ class Total(NamedTuple):
     rows: int
 
 
+class NextStep(NamedTuple):
+    """What to do next, and the exact command for it."""
+
+    sentence: str
+    command: str  # "" where no command helps
+
+
 class RouteLine(NamedTuple):
     """The rows of one collection."""
 
@@ -51,7 +58,7 @@ class Summary:
     routes: tuple[RouteLine, ...]
     causes: tuple[Cause, ...]
     stats: SendStats | None  # None when nothing was sent in this call
-    next_steps: tuple[str, ...]  # the exact commands, or sentences
+    next_steps: tuple[NextStep, ...]
 
     @property
     def rows_read(self) -> int:

@@ -1,0 +1,146 @@
+"""Phase three: what the ledger knows of a run -> summary, reports, exit code."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.editions import EDITIONS
+from pipeline.errors import ExitCode, UsageError
+from pipeline.ledger import (
+    Ledger,
+    placed_findings,
+    report_rows,
+    route_counts,
+    run_info,
+    source_infos,
+    state_counts,
+)
+from pipeline.model import RunInfo, SendStats, State, StopReason
+from pipeline.report import (
+    NextStep,
+    Summary,
+    causes_of_answers,
+    causes_of_findings,
+    document_of,
+    route_lines,
+    totals_of,
+    write_created_rows,
+    write_document,
+    write_input_rows,
+)
+
+TO_MEND = (State.INVALID, State.CONFLICTING, State.REJECTED, State.REJECTED_BEFORE, State.UNSENT, State.PLANNED)
+"""What errors.csv holds: rows that are not settled well and whose condition is known."""
+
+UNDERSTOOD = {
+    "validate": {"--edition", "--out", "--strict"},
+    "resume": {"--graph-url", "--state"},
+    "report": {"--graph-url", "--state"},
+}
+"""What a verb takes over of the options of the call before it; `import` takes them all."""
+
+REFUSED = (State.REJECTED, State.UNSENT, State.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How the command was called, so that the next command can be printed exactly."""
+
+    program: tuple[str, ...]  # `certstate`, with the options before the verb
+    files: tuple[str, ...]  # with the options that reading them needs
+    options: tuple[tuple[str, ...], ...]  # options with their values, as far as the next command needs them too
+
+    def command(self, verb: str, *arguments: str) -> str:
+        """Return the command to type, quoted as this system's shell wants it."""
+        options = [word for option in self.options if option[0] in UNDERSTOOD.get(verb, option) for word in option]
+        words = [*self.program, verb, *arguments, *options]
+        return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def conclude_run(
+    ledger: Ledger, run_id: str, folder: Path, call: Call, *, is_dry_run: bool = False, stats: SendStats | None = None
+) -> Summary:
+    """Write the reports of the run into its folder and return the summary. Can be repeated at any time.
+
+    Raises UsageError when a report cannot be written; what became of the rows stands in the ledger all the same.
+    """
+    run = run_info(ledger, run_id)
+    sources = {each.pk: each for each in source_infos(ledger, run_id)}
+    counts = state_counts(ledger, run_id)
+    findings = causes_of_findings(placed_findings(ledger, run_id), sources)
+    answers = [] if is_dry_run else causes_of_answers(report_rows(ledger, run_id, REFUSED), sources)
+    mend = tuple(state for state in TO_MEND if not (is_dry_run and state is State.PLANNED))
+    summary = Summary(
+        run=run,
+        is_dry_run=is_dry_run,
+        sources=tuple(sources.values()),
+        totals=totals_of(counts, tuple(sources.values()), is_dry_run=is_dry_run),
+        routes=route_lines(route_counts(ledger, run_id), is_dry_run=is_dry_run),
+        causes=(*answers, *findings),
+        stats=stats,
+        next_steps=tuple(_next_steps(run, counts, folder, call, is_dry_run=is_dry_run)),
+    )
+    try:
+        write_input_rows(folder / "errors.csv", lambda: report_rows(ledger, run_id, mend), sources)
+        if not is_dry_run:
+            write_input_rows(folder / "unknown.csv", lambda: report_rows(ledger, run_id, [State.UNKNOWN]), sources)
+            created = report_rows(ledger, run_id, [State.CREATED])
+            write_created_rows(folder / "created.csv", created, sources, EDITIONS[run.edition])
+        document = document_of(summary, placed_findings(ledger, run_id), sources)
+        write_document(folder / "report.json", document)
+    except OSError as problem:
+        again = "call it again" if is_dry_run else f"write the report again: {call.command('report', run.id)}"
+        raise UsageError(
+            f"{problem.filename or folder}: the report cannot be written ({problem.strerror}); close the program that "
+            f"has the file open, or make room, then {again}"
+        ) from problem
+    return summary
+
+
+def near_path(path: Path) -> Path:
+    """Return the path as seen from the current folder, if it lies below it."""
+    absolute = path.absolute()
+    return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
+
+
+def _next_steps(
+    run: RunInfo, counts: dict[State, int], folder: Path, call: Call, *, is_dry_run: bool
+) -> Iterator[NextStep]:
+    bad = any(counts.get(state) for state in (State.INVALID, State.CONFLICTING, State.REJECTED, State.REJECTED_BEFORE))
+    waiting = any(counts.get(state) for state in (State.PLANNED, State.UNSENT, State.SENDING))
+    errors_csv = str(near_path(folder / "errors.csv"))
+    if is_dry_run:
+        if bad:
+            yield NextStep(f"correct the file, or {errors_csv} and check that:", call.command("validate", errors_csv))
+        if waiting:
+            yield NextStep("import the valid rows:", call.command("import", *call.files))
+        return
+    if counts.get(State.UNKNOWN):
+        unknown_csv = near_path(folder / "unknown.csv")
+        yield NextStep(
+            f"look the rows of {unknown_csv} up in Intune; they may have been created or not, and are not sent again",
+            "",
+        )
+    if waiting:
+        yield NextStep("go on with the unsent rows:", call.command("resume", run.id))
+    if bad:
+        yield NextStep(f"correct {errors_csv} and import it:", call.command("import", errors_csv))
+
+
+def exit_code_of(summary: Summary, stop: StopReason | None = None, *, stopped_collections: int = 0) -> ExitCode:
+    """Return the first exit code that applies; an interrupt is the caller's to tell, it knows the signal."""
+    invalid = summary.rows_of("invalid") + summary.rows_of("conflicting")
+    unsettled = invalid + summary.rows_of("rejected") + summary.rows_of("unsent")
+    sends = not summary.is_dry_run
+    cases = (
+        (not summary.is_balanced, ExitCode.INTERNAL),
+        (stopped_collections or stop is StopReason.PREFLIGHT, ExitCode.PREFLIGHT),
+        (stop is StopReason.THRESHOLD, ExitCode.THRESHOLD),
+        (summary.rows_of("unknown"), ExitCode.UNKNOWN_ROWS),
+        (sends and (unsettled or stop is not None), ExitCode.UNSETTLED),
+        (invalid, ExitCode.INVALID),
+    )
+    return next((code for applies, code in cases if applies), ExitCode.OK)

@@ -1,0 +1,351 @@
+"""From files to a plan: every row that was read is accounted for once, whatever stands in the files."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from import_cases import HEADER, PLATFORMS, Site, cells_of, config_of, devices, read_csv, totals_of
+from openpyxl import Workbook
+
+from pipeline.errors import ExitCode, SourceError
+from pipeline.load import LoadOptions
+from pipeline.run import import_files
+from pipeline.simulator import RunningSimulator, SimulatorSettings, running
+
+SAMPLES = Path(__file__).parents[1] / "sample_data"
+
+
+def write_table(path: Path, rows: Sequence[Sequence[str]]) -> Path:
+    """Write the rows of any width as CSV."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def write_workbook(path: Path, sheets: dict[str, Sequence[Sequence[str]]]) -> Path:
+    """Write a workbook whose cells are all text."""
+    workbook = Workbook()
+    workbook.remove(workbook.worksheets[0])
+    for title, rows in sheets.items():
+        sheet = workbook.create_sheet(title)
+        for row in rows:
+            sheet.append(list(row))
+    workbook.save(path)
+    return path
+
+
+def table_of(rows: Sequence[dict[str, str]]) -> list[list[str]]:
+    """Return the rows below the header of edition 1706."""
+    return [list(HEADER), *([row[name] for name in HEADER] for row in rows)]
+
+
+# --- the conservation law
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
+DEVICE = st.builds(
+    lambda number, platform, user: list(
+        cells_of(number, devicePlatform=platform, userDisplayName=user).values()
+    ),  # few devices, so that duplicates and conflicts are common
+    st.integers(1, 4),
+    st.sampled_from(PLATFORMS[:2]),
+    st.sampled_from(["Erika", "Max"]),
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> list[str]:
+    """A device's row with one cell replaced, lost, added or cut off."""
+    row = draw(DEVICE)
+    at = draw(st.integers(0, len(row) - 1))
+    match draw(st.sampled_from(["replaced", "lost", "added", "cut off"])):
+        case "replaced":
+            row[at] = draw(CELL)
+        case "lost":
+            del row[at]
+        case "added":
+            row.insert(at, draw(CELL))
+        case _:
+            row = row[:at]
+    return row
+
+
+BLANK = st.lists(st.sampled_from(["", " ", "\t", "\u00a0"]), max_size=len(HEADER) + 2)
+ANY_ROW = st.one_of(DEVICE, DEVICE, damaged(), BLANK, st.lists(CELL, max_size=len(HEADER) + 2))
+COLUMNS = st.one_of(st.just(HEADER), st.permutations(HEADER), st.permutations((*HEADER, "Owner", "owner")))
+FILE = st.tuples(COLUMNS, st.lists(ANY_ROW, max_size=12))
+
+
+def rows_in(path: Path) -> int:
+    """Count the rows below the header with the csv module alone, without those that are blank at the end."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    while rows and not "".join(rows[-1]).strip():
+        rows.pop()
+    return len(rows)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[RunningSimulator]:
+    """One simulator for all examples; each has profiles of its own in it."""
+    with running(SimulatorSettings(quota=1_000_000, tenant_quota=1_000_000)) as simulator:
+        yield simulator
+
+
+EXAMPLES = count(1)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(tables=st.lists(FILE, min_size=1, max_size=3))
+def test_each_row_that_was_read_is_accounted_for_once(
+    tables: list[tuple[Sequence[str], list[list[str]]]],
+    tmp_path_factory: pytest.TempPathFactory,
+    simulator: RunningSimulator,
+) -> None:
+    """For any tables: rows read = sum of the totals; what is valid is created, once; again nothing is created."""
+    example = f"{next(EXAMPLES):08}-1111-4000-8000-"
+    profile_of = {platform: f"{example}{number:012}" for number, platform in enumerate(PLATFORMS)}
+    site = Site(tmp_path_factory.mktemp("any"), config_of(profile_of))
+    paths = [
+        write_table(site.folder / f"{number}.csv", [header, *rows]) for number, (header, rows) in enumerate(tables)
+    ]
+    rows_read = [rows_in(path) for path in paths]
+
+    checked = site.validated(*paths)
+    imported = site.imported(simulator.service_root, *paths)
+    again = site.imported(simulator.service_root, *paths)
+
+    collections = [each for each in simulator.state().collections if example in each.collection]
+    valid = totals_of(checked).pop("valid", 0)
+    bad = {name: rows for name, rows in totals_of(checked).items() if name != "valid"}
+    created, there = ({name: valid} if valid else {} for name in ("created", "already there"))
+    for finished in (checked, imported, again):
+        assert [each.rows_read for each in finished.summary.sources] == rows_read
+        assert sum(total.rows for total in finished.summary.totals) == sum(rows_read)
+        assert finished.summary.is_balanced
+    assert (totals_of(imported), totals_of(again)) == (bad | created, bad | there)
+    assert (sum(each.objects for each in collections), sum(each.duplicates for each in collections)) == (valid, 0)
+
+
+# --- several files, one key space
+
+
+def test_several_files_are_one_key_space(site: Site) -> None:
+    """A row that stands in two files is sent once; rows that contradict each other are not, and name each other."""
+    first = site.write("first.csv", devices(3))
+    second = site.write("second.csv", [cells_of(2), cells_of(3, userDisplayName="Max"), cells_of(4)])
+
+    finished = site.validated(first, second)
+
+    assert totals_of(finished) == {"duplicate": 1, "conflicting": 2, "valid": 3}
+    rows = {row["_import_file"] + row["_import_row"]: row for row in read_csv(finished.folder / "errors.csv")}
+    assert {place: row["_import_message"] for place, row in rows.items()} == {
+        f"{first}4": f"another description of the same certificate stands in {second}, row 3",
+        f"{second}3": f"another description of the same certificate stands in {first}, row 4",
+    }
+
+
+def test_the_same_file_twice_in_one_call_is_sent_once(site: Site) -> None:
+    """A file that is named twice gives duplicates, not objects."""
+    file = site.write("inventory.csv", devices(3))
+
+    assert totals_of(site.validated(file, file)) == {"duplicate": 3, "valid": 3}
+
+
+# --- sheets
+
+
+def test_all_sheets_of_a_workbook_are_read(site: Site) -> None:
+    """Each sheet with a header is a source of its own; a sheet without one is told and left out."""
+    path = write_workbook(
+        site.folder / "inventory.xlsx",
+        {
+            "Phones": table_of(devices(2)),
+            "Notes": [["Exported on Monday"], ["by Erika"]],
+            "Macs": table_of(devices(2, first=3, devicePlatform="macOS")),
+        },
+    )
+
+    finished = site.validated(path)
+
+    assert totals_of(finished) == {"valid": 4}
+    assert sorted((each.sheet, each.rows_read) for each in finished.summary.sources) == [
+        ("Macs", 2),
+        ("Notes", 0),
+        ("Phones", 2),
+    ]
+    assert [cause.code for cause in finished.summary.causes] == ["skipped-sheet"]
+    assert finished.exit_code is ExitCode.OK
+
+
+def test_only_the_chosen_sheet_is_read(site: Site) -> None:
+    """--sheet leaves the others alone."""
+    path = write_workbook(
+        site.folder / "inventory.xlsx",
+        {"Phones": table_of(devices(2)), "Macs": table_of(devices(3, first=3, devicePlatform="macOS"))},
+    )
+
+    finished = site.validated(path, load=LoadOptions(sheets=("Macs",)))
+
+    assert [(each.sheet, each.rows_read) for each in finished.summary.sources] == [("Macs", 3)]
+
+
+def test_a_chosen_sheet_without_a_header_is_refused(site: Site) -> None:
+    """A sheet that was asked for by name is not silently left out."""
+    path = write_workbook(
+        site.folder / "inventory.xlsx", {"Phones": table_of(devices(2)), "Notes": [["Exported on Monday"]]}
+    )
+
+    with pytest.raises(SourceError) as refused:
+        site.validated(path, load=LoadOptions(sheets=("Phones", "Notes")))
+
+    assert str(refused.value) == (
+        f"{path}, sheet Notes: no header: none of the cells of row 1 is a known column (Exported on Monday); the first "
+        "row must name columns such as devicePlatform and deviceDisplayName, or yours must be named under `columns:` "
+        "in config.yaml"
+    )
+
+
+def test_a_file_without_a_known_column_is_refused(site: Site) -> None:
+    """A text file whose first row names no property is no inventory."""
+    path = write_table(site.folder / "i.csv", [["iOS", "PHONE-0001"], ["iOS", "PHONE-0002"]])
+
+    with pytest.raises(SourceError, match=r"i\.csv: no header: none of the cells of row 1 is a known column \(iOS, "):
+        site.validated(path)
+
+
+def test_the_sample_files_are_what_they_claim(site: Site) -> None:
+    """The sample inventories are valid throughout: 250 rows of CSV, and a workbook of two sheets."""
+    site.config = (SAMPLES / "config.yaml").read_text("utf-8")
+
+    finished = site.validated(SAMPLES / "inventory.csv", SAMPLES / "inventory.xlsx")
+
+    csv_file, *sheets = finished.summary.sources
+    assert (csv_file.rows_read, len(sheets), min(each.rows_read for each in sheets) > 0) == (250, 2, True)
+    assert finished.exit_code is ExitCode.OK
+
+
+# --- findings about the whole file
+
+
+def test_a_missing_required_column_is_said_once(site: Site) -> None:
+    """Without a required column all rows are invalid, and there is one finding for the file, not one for each row."""
+    header = [name for name in HEADER if name != "serverUrl"]
+    rows = [{name: row[name] for name in header} for row in devices(20)]
+
+    finished = site.validated(site.write("inventory.csv", rows, header))
+
+    assert totals_of(finished) == {"invalid": 20}
+    assert [(cause.code, cause.column) for cause in finished.summary.causes] == [("missing-column", "serverUrl")]
+
+
+@pytest.mark.parametrize(
+    "cure",
+    ["defaults: {serverUrl: https://ndes.contoso.com/scep}\n", "optional: [serverUrl]\n"],
+    ids=["a default", "optional"],
+)
+def test_the_cures_of_a_missing_column(site: Site, cure: str) -> None:
+    """`defaults:` and `optional:` make a file valid that lacks the column."""
+    header = [name for name in HEADER if name != "serverUrl"]
+    rows = [{name: row[name] for name in header} for row in devices(3)]
+    site.config += cure
+
+    assert totals_of(site.validated(site.write("inventory.csv", rows, header))) == {"valid": 3}
+
+
+def test_a_header_and_nothing_else_is_a_finding(site: Site) -> None:
+    """A file without rows is no error, and is told."""
+    finished = site.validated(site.write("inventory.csv", [], HEADER))
+
+    assert (finished.exit_code, totals_of(finished)) == (ExitCode.OK, {})
+    assert [cause.code for cause in finished.summary.causes] == ["no-rows"]
+
+
+def test_strict_makes_errors_of_warnings(site: Site) -> None:
+    """The example row of the page has warnings only; --strict refuses it for them."""
+    file = SAMPLES / "seed-example.csv"
+
+    assert (totals_of(site.validated(file)), totals_of(site.validated(file, is_strict=True))) == (
+        {"valid": 1},
+        {"invalid": 1},
+    )
+
+
+# --- rows that do not fit the header
+
+
+def test_a_shifted_row_is_refused_with_all_its_cells(site: Site) -> None:
+    """A row with a cell too many or too few is invalid for that alone, and errors.csv keeps every cell of it."""
+    table = table_of(devices(3))
+    table[2].insert(3, "surplus")
+    del table[3][0]
+
+    finished = site.validated(write_table(site.folder / "inventory.csv", table))
+
+    assert totals_of(finished) == {"invalid": 2, "valid": 1}
+    with (finished.folder / "errors.csv").open(encoding="utf-8-sig", newline="") as file:
+        _, longer, shorter = csv.reader(file)
+    assert longer[:14] == table[2]
+    assert shorter[:12] == table[3]
+    assert [cause.code for cause in finished.summary.causes] == ["ragged-row"]
+
+
+def test_a_shifted_row_is_not_mended_by_writing_it_down(site: Site) -> None:
+    """errors.csv gives a shifted row the header's width; it stays invalid until somebody says that it was mended."""
+    table = table_of(devices(1))
+    table[1].insert(3, "surplus")
+    first = site.validated(write_table(site.folder / "inventory.csv", table))
+    report = read_csv(first.folder / "errors.csv")
+
+    untouched = site.validated(site.write("untouched.csv", report))
+    mended = site.validated(site.write("mended.csv", [cells_of(1) | {"_import_code": ""}]))
+
+    assert (totals_of(untouched), totals_of(mended)) == ({"invalid": 1}, {"valid": 1})
+
+
+# --- how it is read
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 2, 7, 5_000])
+def test_the_size_of_chunks_changes_nothing(site: Site, chunk_rows: int) -> None:
+    """Rows, blank rows and row numbers are the same however much is read at a time."""
+    table = table_of(devices(4))
+    table[2:2] = [[], [""] * len(HEADER)]
+    table[4][11] = "many"
+    file = write_table(site.folder / "inventory.csv", table)
+
+    finished = site.validated(file, load=LoadOptions(chunk_rows=chunk_rows))
+
+    assert totals_of(finished) == {"blank": 2, "invalid": 1, "valid": 3}
+    assert [row["_import_row"] for row in read_csv(finished.folder / "errors.csv")] == ["5"]
+
+
+def test_reading_tells_how_far_it_is(site: Site) -> None:
+    """Progress counts the rows of all files and never says more rows were read than are expected."""
+    files = [site.write("a.csv", devices(3)), site.write("b.csv", devices(2, first=4))]
+
+    site.validated(*files, load=LoadOptions(chunk_rows=2))
+
+    assert [rows for rows, _ in site.reading] == [2, 3, 5]
+    assert all(rows <= expected for rows, expected in site.reading)
+
+
+def test_ctrl_c_while_reading_leaves_nothing_behind(site: Site) -> None:
+    """An import that is interrupted before its plan stands has no run, no row, no folder, and sent nothing."""
+    file = site.write("inventory.csv", devices(3))
+
+    def interrupted(_rows: int, _expected: int) -> None:
+        raise KeyboardInterrupt
+
+    with running(SimulatorSettings()) as simulator:
+        job = site.job(simulator.service_root)
+        with pytest.raises(KeyboardInterrupt):
+            import_files([file], replace(job, watch=job.watch._replace(reading=interrupted)))
+        assert simulator.state().requests == 0
+
+    assert site.select("SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM rows)") == [(0, 0)]
+    assert list((site.folder / "runs").iterdir()) == []

@@ -1,0 +1,100 @@
+"""From options to a job, and from a finished job to what is printed."""
+
+import json
+import os
+from collections.abc import Callable
+
+import typer
+
+from pipeline.auth import is_loopback, scope_of, service_root_of
+from pipeline.cli.options import Asked, Globals, Output
+from pipeline.cli.progress import has_terminal, reporter
+from pipeline.cli.streams import answer, answering, tell
+from pipeline.cli.terminal import open_console, show_finished
+from pipeline.conclude import Call, near_path
+from pipeline.config import Overrides, Settings, load_settings
+from pipeline.errors import UsageError
+from pipeline.load import LoadOptions
+from pipeline.run import Finished
+from pipeline.session import Job, Watcher
+
+
+def finish(chosen: Globals, asked: Asked, verb: Callable[[Job], Finished], *, sends: bool) -> None:
+    """Carry the verb out, print how it ended, and end with its exit code."""
+    _check_names(asked)
+    settings = load_settings(chosen.config, _overrides(asked))
+    if sends:
+        _check_before_reading(settings, asked)
+    finished = run_job(chosen, asked, settings, verb, sends=sends)
+    raise typer.Exit(finished.exit_code)
+
+
+def run_job(
+    chosen: Globals, asked: Asked, settings: Settings, verb: Callable[[Job], Finished], *, sends: bool
+) -> Finished:
+    """Carry the verb out with progress on stderr, and print its summary, or report.json, on stdout."""
+    if sends:
+        tell(f"Service  {service_root_of(settings.tenant)}")
+        tell(f"Tenant   {settings.tenant.id or 'none'}")
+        tell(f"Ledger   {near_path(settings.ledger_path)}")
+    with reporter(open_console(is_error=True, has_color=chosen.has_color)) as shown:
+        ask = (lambda _: True) if asked.is_confirmed else shown.ask
+        job = Job(
+            settings=settings,
+            call=_call(chosen, asked),
+            watch=Watcher(shown.reading, shown.sending, shown.note, ask),
+            environ=os.environ,
+            load=LoadOptions(asked.sheets, asked.encoding, _delimiter(asked.delimiter)),
+            is_strict=asked.is_strict,
+            aborts_on_invalid=asked.aborts_on_invalid,
+            most_rows=asked.most_rows,
+        )
+        finished = verb(job)
+    if chosen.output is Output.JSON:
+        # In ASCII, because a pipe on Windows is rarely UTF-8.
+        document = json.loads((finished.folder / "report.json").read_text("utf-8"))
+        answer(f"{json.dumps(document, indent=2)}\n")
+    else:
+        console = open_console(is_error=False, has_color=chosen.has_color)
+        with answering():
+            with console.capture() as text:  # Rich itself would end the process when a reader goes away
+                show_finished(console, finished)
+            answer(text.get())
+    return finished
+
+
+def _overrides(asked: Asked) -> Overrides:
+    return Overrides(
+        edition=asked.edition,
+        graph_url=asked.graph_url,
+        concurrency=asked.concurrency,
+        quota=asked.quota,
+        max_errors=asked.max_errors,
+        state=asked.state,
+        out=asked.out,
+    )
+
+
+def _check_names(asked: Asked) -> None:
+    for path in (*asked.files, asked.state, asked.out):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as problem:  # such as the bytes of an old Latin-1 share on Linux
+            raise UsageError(f"{path}: the name is not in the encoding of this system; rename it") from problem
+
+
+def _check_before_reading(settings: Settings, asked: Asked) -> None:
+    """Raise UsageError for what would keep the rows from leaving once the files are read."""
+    service_root = scope_of(settings.tenant).service_root
+    if not asked.is_confirmed and not is_loopback(service_root) and not has_terminal():
+        raise UsageError(f"there is no terminal to ask on before rows are sent to {service_root}; add --yes")
+
+
+def _call(chosen: Globals, asked: Asked) -> Call:
+    program = ("certstate", *(("--config", str(chosen.config)) if chosen.config else ()))
+    files = (*(str(path) for path in asked.files), *asked.words_of_reading())
+    return Call(program, files, asked.kept())
+
+
+def _delimiter(text: str | None) -> str | None:
+    return "\t" if text is not None and text.casefold() in {"tab", "\\t"} else text

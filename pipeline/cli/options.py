@@ -1,0 +1,109 @@
+"""The options that several verbs have, each declared once, and what they mean for a job."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Output(StrEnum):
+    """How a verb answers on stdout."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class OnInvalid(StrEnum):
+    """What an import does when some rows have errors."""
+
+    SKIP = "skip"
+    ABORT = "abort"
+
+
+GLOBAL_OPTIONS = ("--config", "--output", "--no-color", "--verbose")
+"""The options before the verb."""
+
+# The arguments are hidden because Typer would show them as `FILE <list[Path]>`; each verb's text explains them.
+Files = Annotated[list[Path], typer.Argument(metavar="FILE", hidden=True)]
+Run = Annotated[str | None, typer.Argument(metavar="RUN", hidden=True)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="The same as validate.")]
+GraphUrl = Annotated[
+    str | None, typer.Option("--graph-url", metavar="URL", help="Service root instead of the cloud's.")
+]
+Edition = Annotated[str | None, typer.Option("--edition", metavar="NAME", help="Edition of the API: 1706 or current.")]
+State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Folder of the ledger.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder that gets a folder for each run.")]
+Sheet = Annotated[
+    list[str] | None,
+    typer.Option("--sheet", metavar="NAME", help="Read only this sheet; can be given again.", show_default=False),
+]
+Encoding = Annotated[
+    str | None, typer.Option("--encoding", metavar="NAME", help="Encoding of text files, such as cp1252.")
+]
+Delimiter = Annotated[
+    str | None, typer.Option("--delimiter", metavar="CHAR", help="Delimiter of text files, or the word tab.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Count warnings as errors.")]
+OnInvalidChoice = Annotated[
+    OnInvalid,
+    typer.Option("--on-invalid", metavar="skip|abort", help="Leave rows with errors out, or send nothing."),
+]
+MaxErrors = Annotated[
+    str | None, typer.Option("--max-errors", metavar="N|N%", help="Stop at so many or such a share of bad rows.")
+]
+Concurrency = Annotated[str | None, typer.Option("--concurrency", metavar="N|auto", help="Requests in flight.")]
+Quota = Annotated[str | None, typer.Option("--quota", metavar="N/Ns", help="Writes per seconds, such as 100/20s.")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Send at most so many rows.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """The options before the verb."""
+
+    config: Path | None
+    output: Output
+    has_color: bool
+    is_verbose: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the verb's own options say; None where they say nothing."""
+
+    files: tuple[Path, ...] = ()
+    graph_url: str | None = None
+    edition: str | None = None
+    state: Path | None = None
+    out: Path | None = None
+    sheets: tuple[str, ...] = ()
+    encoding: str | None = None
+    delimiter: str | None = None
+    max_errors: str | None = None
+    concurrency: str | None = None
+    quota: str | None = None
+    is_strict: bool = False
+    aborts_on_invalid: bool = False
+    most_rows: int | None = None
+    is_confirmed: bool = False
+
+    def kept(self) -> tuple[tuple[str, ...], ...]:
+        """Return the options that the next command needs too, so that it means the same place and the same rules."""
+        return _given(
+            ("--graph-url", self.graph_url),
+            ("--edition", self.edition),
+            ("--state", self.state),
+            ("--out", self.out),
+        ) + ((("--strict",),) if self.is_strict else ())
+
+    def words_of_reading(self) -> tuple[str, ...]:
+        """Return the options that the same files need again; errors.csv is read without."""
+        sheets = (("--sheet", sheet) for sheet in self.sheets)
+        options = _given(*sheets, ("--encoding", self.encoding), ("--delimiter", self.delimiter))
+        return tuple(word for option in options for word in option)
+
+
+def _given(*named: tuple[str, str | Path | None]) -> tuple[tuple[str, ...], ...]:
+    return tuple((name, str(value)) for name, value in named if value is not None)

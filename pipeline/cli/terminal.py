@@ -1,0 +1,158 @@
+"""What a person reads at the end of a run. Fits 80 columns; only paths and commands may be longer, to be copied."""
+
+import textwrap
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from pipeline.cli.streams import printable
+from pipeline.conclude import near_path
+from pipeline.findings import Severity
+from pipeline.report import Cause, RouteLine, Summary
+from pipeline.run import Finished
+
+CAUSES_SHOWN = 10
+
+MOST_VALUE_CHARACTERS = 60
+
+COLOURS = {
+    "created": "green",
+    "valid": "green",
+    "already there": "green",
+    "changed": "yellow",
+    "unsent": "yellow",
+    "invalid": "red",
+    "conflicting": "red",
+    "rejected": "red",
+    "unknown": "bold red",
+}
+
+NOT_THERE_YET = ("created", "updated", "changed", "rejected", "rejected before", "unsent", "unknown")
+
+
+def open_console(*, is_error: bool, has_color: bool) -> Console:
+    """Return the console for stdout or stderr; colours only on a terminal, plain ASCII where the encoding needs it."""
+    return Console(stderr=is_error, no_color=not has_color, highlight=False, soft_wrap=False, markup=False)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return such as `1 row` or `1,200 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return such as 45 s, 3 min 20 s or 5 h 33 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3_600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3_600:,} h {whole % 3_600 // 60} min"
+
+
+def show_finished(console: Console, finished: Finished) -> None:
+    """Print the summary: totals, routes, causes, the conservation line, where the report is, what to do next."""
+    summary = finished.summary
+    _print_heading(console, summary)
+    if any(total.rows for total in summary.totals):
+        console.print()
+        _print_totals(console, summary)
+    if summary.routes:
+        console.print()
+        _print_routes(console, summary.routes)
+    if summary.causes:
+        console.print()
+        _print_causes(console, summary.causes)
+    console.print()
+    _print_wrapped(console, summary.conservation_line, style="" if summary.is_balanced else "bold red")
+    _print_how_it_went(console, finished)
+    console.print()
+    _print_whole(console, f"Report: {near_path(finished.folder / 'report.json')}")
+    for step in summary.next_steps:
+        _print_wrapped(console, f"Next: {step.sentence}", indent=6)
+        if step.command:
+            _print_whole(console, f"      {step.command}")
+
+
+def _print_heading(console: Console, summary: Summary) -> None:
+    run = summary.run
+    if summary.is_dry_run:
+        _print_whole(console, f"Dry run  {run.id}: nothing was sent")
+    else:
+        _print_whole(console, f"Run      {run.id}")
+        _print_whole(console, f"Service  {run.scope.service_root}")
+        _print_whole(console, f"Tenant   {run.scope.tenant_id or 'none'}")
+
+
+def _print_totals(console: Console, summary: Summary) -> None:
+    for total in summary.totals:
+        if total.rows:
+            console.print(f"{total.rows:>9,}  {total.label}", style=COLOURS.get(total.label, ""))
+
+
+def _print_routes(console: Console, routes: Sequence[RouteLine]) -> None:
+    lines = [("Route", "Profile", "Rows")]
+    for line in routes:
+        _, _, profile_id, *rest = line.collection.split("/")
+        route = rest[-2].removeprefix("microsoft.graph.").removesuffix("CertificateProfile")
+        lines.append((route, f"{profile_id[:8]}..", ", ".join(f"{each.rows:,} {each.label}" for each in line.totals)))
+    route_width = max(len(route) for route, _, _ in lines)
+    for number, (route, profile, rows) in enumerate(lines):
+        start = f"{route:<{route_width}}  {profile:<10}  "
+        _print_wrapped(console, rows, first=start, indent=len(start), style="bold" if number == 0 else "")
+
+
+def _print_causes(console: Console, causes: Sequence[Cause]) -> None:
+    console.print("Causes", style="bold")
+    for cause in causes[:CAUSES_SHOWN]:
+        is_error = cause.severity is Severity.ERROR
+        word, colour = ("error", "red") if is_error else ("warning", "yellow")
+        about = (cause.code, cause.column, counted(cause.rows, "row") if cause.rows else "")
+        _print_wrapped(console, ", ".join(each for each in about if each), first=f"{word:<9}", indent=9, style=colour)
+        message = f"{cause.example_message}{_example(cause.example_value)}"
+        for line in (cause.places, message, f"-> {cause.hint}"):
+            _print_wrapped(console, line, first=" " * 9, indent=9)
+    further = len(causes) - CAUSES_SHOWN
+    if further > 0:
+        console.print(f"and {further:,} more in report.json")
+
+
+def _example(value: str) -> str:
+    if not value:
+        return ""
+    shown = printable(value[:MOST_VALUE_CHARACTERS]) + ("..." if len(value) > MOST_VALUE_CHARACTERS else "")
+    return f' ("{shown}")'
+
+
+def _print_how_it_went(console: Console, finished: Finished) -> None:
+    summary, stats = finished.summary, finished.summary.stats
+    if stats and stats.requests:
+        sentence = counted(stats.requests, "request")
+        if stats.elapsed_s >= 1:
+            sentence += f" in {duration(stats.elapsed_s)}"
+        if stats.throttled:
+            sentence += f"; {stats.throttled:,} refused as too many, waited {duration(stats.paused_s)} for that"
+        _print_wrapped(console, sentence)
+    if summary.rows_of("already there") and not any(summary.rows_of(label) for label in NOT_THERE_YET):
+        _print_wrapped(console, "Nothing was created: the valid rows are there already.")
+    if finished.stop_message:
+        _print_wrapped(console, f"Stopped: {finished.stop_message}", style="bold red")
+
+
+def _print_wrapped(console: Console, text: str, *, first: str = "", indent: int = 0, style: str = "") -> None:
+    # Rich fills wrapped lines up with blanks, which are in the way when they are copied.
+    lines = textwrap.wrap(
+        printable(" ".join(text.split())),
+        width=max(console.width, 40) - 1,
+        initial_indent=first,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in lines or [first.rstrip()]:
+        _print_whole(console, line, style=style)
+
+
+def _print_whole(console: Console, line: str, *, style: str = "") -> None:
+    console.print(Text(printable(line), style=style), soft_wrap=True)

@@ -1,0 +1,85 @@
+"""The parts of README.md that follow from the code. `python tests/readme_blocks.py` prints them all."""
+
+import os
+import subprocess
+import sys
+
+from pipeline.config import config_keys
+from pipeline.editions import EDITION_CURRENT, EDITIONS, EnumType
+from pipeline.errors import EXIT_CODE_MEANINGS
+from pipeline.findings import CATALOGUE
+
+
+def _help(*verb: str) -> str:
+    shown = subprocess.run(
+        [sys.executable, "-m", "pipeline", *verb, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1"},
+    )
+    return shown.stdout.rstrip()
+
+
+def help() -> str:  # noqa: A001 - the block's name in README.md
+    """Return what `certstate --help` prints."""
+    return _help()
+
+
+def help_import() -> str:
+    """Return what `certstate import --help` prints."""
+    return _help("import")
+
+
+def properties() -> str:
+    """Return the table of properties: type, and in which edition it is required or optional."""
+    names = dict.fromkeys(each.name for edition in EDITIONS.values() for each in edition.properties)
+    lines = ["| column | type | 1706 | current |", "|---|---|---|---|"]
+    for name in names:
+        kinds = []
+        type_text = ""
+        for edition in EDITIONS.values():
+            prop = next((each for each in edition.properties if each.name == name), None)
+            if prop is None:
+                kinds.append("-")
+                continue
+            kinds.append("required" if name in edition.required else "optional")
+            if not isinstance(prop.type, EnumType):
+                type_text = prop.type.removeprefix("Edm.")
+            else:
+                type_text = ", ".join(f"`{member}`" for member in prop.type.members)
+                type_text += "; several joined by a comma" if prop.type.is_flags else ""
+        lines.append(f"| `{name}` | {type_text} | {' | '.join(kinds)} |")
+    return "\n".join(lines)
+
+
+def profile_types() -> str:
+    """Return the profile types of edition `current`."""
+    return ", ".join(f"`{each}`" for each in EDITION_CURRENT.profile_types)
+
+
+def keys() -> str:
+    """Return the table of configuration keys."""
+    lines = ["| key | meaning |", "|---|---|"]
+    return "\n".join(lines + [f"| `{each.name}` | {each.meaning} |" for each in config_keys()])
+
+
+def codes() -> str:
+    """Return the table of finding codes."""
+    lines = ["| code | severity | meaning | what to do |", "|---|---|---|---|"]
+    return "\n".join(
+        lines + [f"| `{code}` | {each.severity} | {each.meaning} | {each.hint} |" for code, each in CATALOGUE.items()]
+    )
+
+
+def exits() -> str:
+    """Return the table of exit codes."""
+    lines = ["| code | meaning |", "|---|---|"]
+    return "\n".join(lines + [f"| {int(code)} | {meaning} |" for code, meaning in EXIT_CODE_MEANINGS.items()])
+
+
+BLOCKS = (help, help_import, properties, profile_types, keys, codes, exits)
+
+if __name__ == "__main__":
+    for block in BLOCKS:
+        print(f"\n## {block.__name__}\n\n{block()}")

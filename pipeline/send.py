@@ -26,8 +26,8 @@ GRACE_S = 30.0
 MOST_UNKNOWN_IN_A_ROW = 10
 """A service that answers so many requests in a row with nothing usable is down: stop before more rows are in doubt."""
 
-MOST_FAILED_CONNECTIONS = 5
-"""Rounds of attempts to connect, with growing waits, before a service that was never reached is given up."""
+UNREACHED_S = 15.0
+"""How long after the first failed connection a service that was never reached is given up: five attempts of one row."""
 
 OUTAGE_S = 1_800.0
 """How long an outage or a refusal of everything is waited out in mid-run, counted from its first refusal."""
@@ -127,7 +127,7 @@ class _Sender:
         self._problem: CertstateError | None = None
         self._taken = self._created = self._rejected = self._unknown = self._stopped_collections = 0
         self._requests = self._throttled = 0
-        self._unknown_in_a_row = self._failed_connections = 0
+        self._unknown_in_a_row = 0
         self._started_at = clock()
         self._was_reached = False
         self._why_paused = ""
@@ -287,10 +287,9 @@ class _Sender:
             self._throttled += answer.http_status == 429
             self._why_paused = "paused by the service"
         else:
+            self._requests -= 1  # it never left
             self._why_paused = "no connection, trying again"
-            # What all workers meet at the same time is one failure: the first of them pauses everybody.
-            self._failed_connections += not self._pacer.is_paused
-            if not self._was_reached and self._failed_connections >= MOST_FAILED_CONNECTIONS:
+            if not self._was_reached and now - self._refused_since >= UNREACHED_S:
                 self._halt(StopReason.PREFLIGHT, f"the service cannot be reached: {answer.message}")
         if now - self._refused_since > OUTAGE_S:
             minutes = OUTAGE_S / 60

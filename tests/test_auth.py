@@ -4,6 +4,8 @@ import asyncio
 import base64
 import json
 import logging
+import subprocess
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -473,6 +475,25 @@ def test_failures_of_azure_identity_are_one_sentence(problem: Exception, reason:
         "certificate, and the connection"
     )
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_an_interrupted_sign_in_keeps_nobody_waiting() -> None:
+    """Ctrl-C during a sign-in that would take minutes ends the program: its thread is not waited for."""
+    program = """
+import asyncio, threading
+from pipeline.auth.tokens import _in_thread
+async def main():
+    asyncio.get_running_loop().call_soon(asyncio.current_task().cancel)
+    await _in_thread(threading.Event().wait)
+try:
+    asyncio.run(main())
+except asyncio.CancelledError:
+    print("ended")
+"""
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+
+    assert (ended.stdout, ended.stderr) == ("ended\n", "")
 
 
 def test_a_closed_source_gives_no_token_and_closes_once() -> None:

@@ -275,6 +275,16 @@ def test_strict_makes_errors_of_warnings(site: Site) -> None:
     )
 
 
+def test_strict_holds_for_columns_too(site: Site) -> None:
+    """An unknown column is a warning about the whole file; --strict refuses the file's rows for it."""
+    file = site.write("inventory.csv", [cells_of(1) | {"Owner": "IT"}])
+
+    assert (totals_of(site.validated(file)), totals_of(site.validated(file, is_strict=True))) == (
+        {"valid": 1},
+        {"invalid": 1},
+    )
+
+
 # --- rows that do not fit the header
 
 

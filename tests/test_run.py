@@ -366,6 +366,28 @@ def test_the_corrected_errors_file_goes_back_in(site: Site) -> None:
     assert totals_of(again) == {"invalid": 2, "already there": 5}
 
 
+def test_an_errors_file_of_files_with_other_headers_goes_back_in(site: Site) -> None:
+    """Two files that name a property in their own ways share its column in errors.csv, so that it can be read again."""
+    site.config += "columns: {devicePlatform: [OS]}\n"
+    one = site.write("one.csv", [cells_of(1, certificateKeyLength="many")])
+    row = cells_of(2, certificateKeyLength="many")
+    other = site.write("other.csv", [{"OS": row.pop("devicePlatform"), **row}])
+    with running(SimulatorSettings()) as simulator:
+        first = site.imported(simulator.service_root, one, other)
+        wrong = [each | {"certificateKeyLength": "2048"} for each in read_csv(first.folder / "errors.csv")]
+        corrected = site.imported(simulator.service_root, site.write("corrections.csv", wrong))
+
+    assert (totals_of(first), totals_of(corrected)) == ({"invalid": 2}, {"created": 2})
+
+
+def test_a_file_whose_rows_are_all_rejected_is_no_refused_route(site: Site) -> None:
+    """Three rejected canaries stop a collection; where no row is left to be kept back, the rows are the problem: 4."""
+    with running(SimulatorSettings(script=(Fault.BAD_REQUEST_400,) * 3)) as simulator:
+        finished = site.imported(simulator.service_root, site.write("inventory.csv", devices(3)))
+
+    assert (finished.exit_code, totals_of(finished)) == (ExitCode.UNSETTLED, {"rejected": 3})
+
+
 def test_another_service_is_another_world(site: Site) -> None:
     """What was created at one service root does not count at another one: a rehearsal never stands for the tenant."""
     file = site.write("inventory.csv", devices(2))

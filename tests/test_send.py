@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from import_cases import IOS, MACOS, FastTime, Site, cells_of, devices
+from import_cases import IOS, MACOS, PLATFORMS, FastTime, Site, cells_of, devices
 from sqlalchemy import event
 
 from pipeline.errors import LedgerError, PreflightError
@@ -315,10 +315,24 @@ def test_a_service_that_was_never_reached_is_given_up_after_five_attempts(site: 
     assert result.stop is not None
     assert result.stop.reason is StopReason.PREFLIGHT
     assert result.stop.message.endswith("came to be: connection refused; nothing was sent")
-    assert result.stats.requests == 5
+    assert result.stats.requests == 0
     assert 15.0 <= result.stats.elapsed_s <= 20.0  # 1 + 2 + 4 + 8 s and jitter
     assert site.object_states() == {"unsent": 3}
     assert site.select("SELECT attempts FROM rows") == [(5,), (0,), (0,)]
+
+
+def test_many_collections_are_as_patient_as_one(site: Site) -> None:
+    """What all workers meet at the same time is one failure: seven collections give up no sooner than one."""
+    with running(SimulatorSettings()) as simulator:
+        closed = simulator.service_root
+    rows = [cells_of(number, devicePlatform=platform) for number, platform in enumerate(PLATFORMS, start=1)]
+    with planned(site, closed, rows) as sending:
+        result = asyncio.run(sending())
+
+    assert result.stop is not None
+    assert result.stop.reason is StopReason.PREFLIGHT
+    assert result.stats.elapsed_s >= 15.0
+    assert site.object_states() == {"unsent": 7}
 
 
 @dataclass

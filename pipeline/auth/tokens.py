@@ -6,8 +6,10 @@ import json
 import logging
 import math
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -150,9 +152,34 @@ class TokenSource:
         credential = self._credential
         if credential is None:
             raise PreflightError("the sign-in has been closed already; start the run again")
-        token = await asyncio.to_thread(guarded, lambda: _request_token(credential, self._identity), self._identity)
+        token = await _in_thread(lambda: guarded(lambda: _request_token(credential, self._identity), self._identity))
         _check_tenant(token, self._identity.tenant_id)
         return token
+
+
+async def _in_thread(call: Callable[[], Token]) -> Token:
+    """Return what the blocking call returns, without keeping the process alive for it.
+
+    asyncio.to_thread would: after Ctrl-C in a device-code sign-in Python waits for its threads, up to a quarter hour.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Token] = loop.create_future()
+
+    def tell(settle: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(lambda: None if done.cancelled() else settle())
+
+    def work() -> None:
+        try:
+            token = call()
+        except BaseException as problem:  # noqa: BLE001 - handed on to the one who waits
+            failure = problem
+            tell(lambda: done.set_exception(failure))
+        else:
+            tell(lambda: done.set_result(token))
+
+    threading.Thread(target=work, name="sign-in", daemon=True).start()
+    return await done
 
 
 def open_token_source(

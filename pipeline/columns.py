@@ -88,4 +88,8 @@ def _unused_column(cell: str, index: int, meant: Mapping[str, str]) -> Finding:
 
 def _duplicate_column(name: str, header: Sequence[str], indexes: Sequence[int]) -> Finding:
     where = " and ".join(f"{column_letter(index)} ({shorten(header[index].strip())})" for index in indexes)
-    return finding(Code.DUPLICATE_COLUMN, f"columns {where} all stand for {name}", column=header[indexes[0]])
+    return finding(
+        Code.DUPLICATE_COLUMN,
+        f"columns {where} {'both' if len(indexes) == 2 else 'all'} stand for {name}",
+        column=header[indexes[0]],
+    )

@@ -64,11 +64,6 @@ class Pacer:
             self.paused_s += until - max(self._closed_until, now)
             self._closed_until = until
 
-    @property
-    def is_paused(self) -> bool:
-        """True while the pacer is closed for everybody."""
-        return self._clock() < self._closed_until
-
     def eta_s(self, requests: int) -> float:
         """Return the least number of seconds until so many further requests are sent, from now on."""
         if requests <= 0:

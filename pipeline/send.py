@@ -255,7 +255,7 @@ class _Sender:
         state = STATE_AFTER[verdict]
         await self._settle(row, state, attempts, answer)
         self._log_answer(row, verdict, answer)  # after the ledger: a full disk must not lose the answer
-        self._was_reached, self._refused_since = True, None
+        self._was_reached, self._refused_since, self._why_paused = True, None, ""
         self._count(state)
         if verdict is Verdict.STOP_TENANT:
             self._halt(StopReason.PREFLIGHT, f"the tenant refused the request: {_said(answer)}")
@@ -338,8 +338,7 @@ class _Sender:
         settled = self._created + self._rejected + self._unknown
         eta_s = self._pacer.eta_s(max(self._planned - settled, 0))
         failed = self._rejected + self._unknown
-        pause = self._why_paused if self._pacer.is_paused else ""
-        self._on_progress(Progress(settled, self._planned, self._created, failed, pause, eta_s))
+        self._on_progress(Progress(settled, self._planned, self._created, failed, self._why_paused, eta_s))
 
     def _log_answer(self, row: PlannedRow, verdict: Verdict, answer: Answer) -> None:
         level = self._log.info if verdict is Verdict.CREATED else self._log.warning

@@ -186,7 +186,7 @@ def without_url() -> dict[str, str]:
                 "duplicate-column",
                 "devicePlatform",
                 0,
-                "columns A (devicePlatform) and N (Device Platform) all stand for devicePlatform",
+                "columns A (devicePlatform) and N (Device Platform) both stand for devicePlatform",
                 "remove or rename one of the two columns",
             ),
         ),

@@ -75,7 +75,8 @@ class Summary:
         """Such as `250 rows read = 12 invalid + 238 created`; terms of no rows are left out."""
         shown = [f"{total.rows:,} {total.label}" for total in self.totals if total.rows]
         sign = "=" if self.is_balanced else "IS NOT"
-        return f"{self.rows_read:,} rows read {sign} {' + '.join(shown) or '0'}"
+        rows = "row" if self.rows_read == 1 else "rows"
+        return f"{self.rows_read:,} {rows} read {sign} {' + '.join(shown) or '0'}"
 
     def rows_of(self, label: str) -> int:
         """Return the number of rows under the label, 0 for one that this run does not have."""

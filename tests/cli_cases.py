@@ -1,6 +1,8 @@
 """What the tests of the command line share: calling it in this process, or as a program of its own."""
 
+import base64
 import io
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +16,9 @@ from import_cases import PROFILE_OF, config_of
 
 from pipeline.cli import main
 
+GRAPH = "https://graph.microsoft.com/beta"
+APP_ID = "99999999-8888-4777-8666-555555555555"
+TOKEN = f"e30.{base64.urlsafe_b64encode(json.dumps({'appid': APP_ID}).encode()).decode().rstrip('=')}.c2ln"
 ROOT = Path(__file__).parent.parent
 
 

@@ -79,7 +79,7 @@ def _unused_column(cell: str, index: int, meant: Mapping[str, str]) -> Finding:
     if fold_header(cell) == "id":
         return finding(Code.IGNORED_COLUMN, "the column id is not sent: the service assigns it", column=cell)
     near = get_close_matches(fold_header(cell), meant, n=1, cutoff=0.8)
-    name = meant[near[0]] if near else "devicePlatform"
+    name = meant[near[0]] if near else "<property>"
     question = f"did you mean {name}? " if near else ""
     header = json.dumps(shorten(cell.strip()), ensure_ascii=False)  # YAML too, whatever signs the header holds
     hint = f"{question}To send it, name it in config.yaml, such as `columns: {{{name}: [{header}]}}`"

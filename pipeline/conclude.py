@@ -17,6 +17,7 @@ from pipeline.ledger import (
     run_info,
     source_infos,
     state_counts,
+    waiting_rows,
 )
 from pipeline.model import RunInfo, SendStats, State, StopReason
 from pipeline.report import (
@@ -70,6 +71,7 @@ def conclude_run(
     run = run_info(ledger, run_id)
     sources = {each.pk: each for each in source_infos(ledger, run_id)}
     counts = state_counts(ledger, run_id)
+    waiting = waiting_rows(ledger, run_id)
     findings = causes_of_findings(placed_findings(ledger, run_id), sources)
     answers = [] if is_dry_run else causes_of_answers(report_rows(ledger, run_id, REFUSED), sources)
     mend = tuple(state for state in TO_MEND if not (is_dry_run and state is State.PLANNED))
@@ -81,7 +83,8 @@ def conclude_run(
         routes=route_lines(route_counts(ledger, run_id), is_dry_run=is_dry_run),
         causes=(*answers, *findings),
         stats=stats,
-        next_steps=tuple(_next_steps(run, counts, folder, call, is_dry_run=is_dry_run)),
+        next_steps=tuple(_next_steps(run, counts, waiting, folder, call, is_dry_run=is_dry_run)),
+        waiting_rows=waiting,
     )
     try:
         write_input_rows(folder / "errors.csv", lambda: report_rows(ledger, run_id, mend), sources)
@@ -107,10 +110,9 @@ def near_path(path: Path) -> Path:
 
 
 def _next_steps(
-    run: RunInfo, counts: dict[State, int], folder: Path, call: Call, *, is_dry_run: bool
+    run: RunInfo, counts: dict[State, int], waiting: int, folder: Path, call: Call, *, is_dry_run: bool
 ) -> Iterator[NextStep]:
     bad = any(counts.get(state) for state in (State.INVALID, State.CONFLICTING, State.REJECTED, State.REJECTED_BEFORE))
-    waiting = any(counts.get(state) for state in (State.PLANNED, State.UNSENT, State.SENDING))
     errors_csv = str(near_path(folder / "errors.csv"))
     if is_dry_run:
         if bad:
@@ -124,16 +126,21 @@ def _next_steps(
             f"look the rows of {unknown_csv} up in Intune; they may have been created or not, and are not sent again",
             "",
         )
-    if waiting:
-        yield NextStep("go on with the unsent rows:", call.command("resume", run.id))
     if bad:
         yield NextStep(f"correct {errors_csv} and import it:", call.command("import", errors_csv))
+    if waiting and run.stop == StopReason.INVALID:
+        yield NextStep("or send the other rows all the same:", call.command("import", *call.files))
+    elif waiting and run.stop == StopReason.THRESHOLD:
+        resume = call.command("resume", run.id, "--max-errors", "100%")
+        yield NextStep("or send the other rows all the same:", resume)
+    elif waiting:
+        yield NextStep("go on with the unsent rows:", call.command("resume", run.id))
 
 
 def exit_code_of(summary: Summary, stop: StopReason | None = None, *, stopped_collections: int = 0) -> ExitCode:
     """Return the first exit code that applies; an interrupt is the caller's to tell, it knows the signal."""
     invalid = summary.rows_of("invalid") + summary.rows_of("conflicting")
-    unsettled = invalid + summary.rows_of("rejected") + summary.rows_of("unsent")
+    unsettled = invalid + summary.rows_of("rejected") + summary.waiting_rows
     sends = not summary.is_dry_run
     cases = (
         (not summary.is_balanced, ExitCode.INTERNAL),

@@ -100,7 +100,8 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.RAGGED_ROW: Meaning(
         ERROR,
         "the row has more or fewer cells than the header",
-        "put cells that hold the delimiter in double quotes, and give the row one cell for each column",
+        "put cells that hold the delimiter in double quotes, and give the row one cell for each column; in errors.csv "
+        "empty its cell _import_code then",
     ),
     Code.MISSING_VALUE: Meaning(
         ERROR,
@@ -171,7 +172,8 @@ CATALOGUE: dict[Code, Meaning] = {
         ERROR,
         "the workbook holds an identifier as a number, or a text as a date: a spreadsheet keeps 15 digits, drops "
         "leading zeros and makes dates of words such as MAR-01",
-        "format the column as text, then enter or import the values again from their source",
+        "format the column as text, then enter or import the values again from their source; in errors.csv empty the "
+        "row's cell _import_code then",
     ),
     Code.THUMBPRINT_SHAPE: Meaning(
         WARNING,
@@ -231,7 +233,7 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.REJECTED_BEFORE: Meaning(
         WARNING,
         "the service refused the same values before; the row was not sent again",
-        "correct the row",
+        "correct the row; with the same values it is not sent again, also if it was the tenant that was wrong",
     ),
 }
 

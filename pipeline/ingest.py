@@ -20,6 +20,20 @@ from pipeline.values import ValueRules, apply_rules, value_rules
 CODE_COLUMN = f"{IMPORT_PREFIX}code"
 
 
+NEVER_SEEN_AGAIN = {
+    Code.RAGGED_ROW: (
+        "the row had more or fewer cells than the header when it was read first",
+        "put each value under its header",
+    ),
+    Code.NUMERIC_IDENTIFIER: (
+        "the workbook held an identifier of this row as a number when it was read first, so digits may be lost",
+        "put the value in from its source",
+    ),
+}
+"""Damage that errors.csv cannot show: there each row has a cell for each column, and all cells are text. So the code
+that it carries keeps the row out until somebody has mended it and said so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """All that decides what a row becomes, as the configuration declares it."""
@@ -94,7 +108,10 @@ def ingest_files(
             raise _without_header(path, skipped[0], rules)
         for table in skipped:
             source_pk = add_source(ledger, run_id, _source_of(table, digest), ())
-            message = f"row {table.header_row_number} of sheet {table.sheet} names no known column; it was not read"
+            message = (
+                f"sheet {table.sheet} was not read, about {table.rows_estimate:,} rows: its row "
+                f"{table.header_row_number} names no known column"
+            )
             add_source_finding(ledger, run_id, source_pk, finding(Code.SKIPPED_SHEET, message))
     plan_run(ledger, run_id)
 
@@ -117,8 +134,10 @@ def judge_row(row: Row, columns: ColumnMap, rules: Rules, *, code_at: int | None
     if row.missing_cells or row.extra_cells:
         # Nothing else is said of it: a lost or an extra delimiter shifts all cells behind it.
         return StagedRow(row.row_number, cells, "", None, (_ragged(row),))
-    if code_at is not None and Code.RAGGED_ROW in row.cells[code_at]:
-        return StagedRow(row.row_number, cells, "", None, (_ragged_before(),))
+    if code_at is not None:
+        before = tuple(_not_mended(code) for code in NEVER_SEEN_AGAIN if code in row.cells[code_at])
+        if before:
+            return StagedRow(row.row_number, cells, "", None, before)
     values = apply_rules(pick_values(row, columns), rules.values)
     judged = validate_values(values, rules.validator)
     routed = route_row(values, judged.platform, rules.routes)
@@ -145,14 +164,9 @@ def _ragged(row: Row) -> Finding:
     return finding(Code.RAGGED_ROW, f"the row has {has} cells and the header {width}")
 
 
-def _ragged_before() -> Finding:
-    # errors.csv gives each row one cell for each column, so a shifted row would pass without having been mended.
-    return finding(
-        Code.RAGGED_ROW,
-        "the row had more or fewer cells than the header when it was read first",
-        column=CODE_COLUMN,
-        hint=f"put each value under its header, then empty the row's cell {CODE_COLUMN}",
-    )
+def _not_mended(code: Code) -> Finding:
+    message, cure = NEVER_SEEN_AGAIN[code]
+    return finding(code, message, column=CODE_COLUMN, hint=f"{cure}, then empty the row's cell {CODE_COLUMN}")
 
 
 def _code_column(header: Sequence[str]) -> int | None:

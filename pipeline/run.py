@@ -5,6 +5,7 @@ files -> ingest (load, columns, values, validate, routes) -> ledger -> send (pac
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,21 +65,14 @@ def import_files(paths: Sequence[Path], job: Job) -> Finished:
     with open_session(job, f"run {run_id}") as session:
         with new_run(session.ledger, run_id, folder, "import", job.settings):
             _read(paths, session.ledger, run_id, job)
-        stop = _reason_not_to_send(state_counts(session.ledger, run_id), job)
-        if stop is None:
-            return _send(session, run_id, folder, job)
-        leave_unsent(session.ledger, run_id, stop.message)
-        end_run(session.ledger, run_id, stop=stop.reason, stop_message=stop.message)
-        summary = conclude_run(session.ledger, run_id, folder, job.call)
-    code = ExitCode.THRESHOLD if stop.reason is StopReason.THRESHOLD else ExitCode.INVALID
-    return Finished(summary, folder, code, stop.message)
+        return _send_unless_too_many_errors(session, run_id, folder, job)
 
 
 def resume_run(wanted: str | None, job: Job) -> Finished:
-    """Go on with the planned and unsent rows of a run; without a name of the scope's latest."""
+    """Go on with the planned and unsent rows of a run; without a name of the scope's latest run that has any."""
     _check_there_is_a_ledger(job)
     with open_session(job, f"resume of {wanted or 'the latest run'}") as session:
-        run = find_run(session.ledger, wanted)
+        run = find_run(session.ledger, wanted, prefer_waiting=True)
         if run.scope != session.ledger.scope:
             raise UsageError(
                 f"run {run.id} belongs to {_named(run.scope)}, and the configuration says "
@@ -92,7 +86,9 @@ def resume_run(wanted: str | None, job: Job) -> Finished:
         plan_again(session.ledger, run.id)
         folder = Path(run.folder)
         make_folder(folder)
-        return _send(session, run.id, folder, job)
+        # What was asked for when the run began still holds: only a new import can take it back.
+        job = replace(job, aborts_on_invalid=run.stop == StopReason.INVALID)
+        return _send_unless_too_many_errors(session, run.id, folder, job)
 
 
 def report_run(wanted: str | None, job: Job) -> Finished:
@@ -146,6 +142,19 @@ def _reason_not_to_send(counts: Mapping[State, int], job: Job) -> Stop | None:
             f"rows with errors: {errors:,} of {rows:,}, more than --max-errors {limit.percent:g}%; nothing was sent",
         )
     return None
+
+
+def _send_unless_too_many_errors(session: Session, run_id: str, folder: Path, job: Job) -> Finished:
+    """Send what is planned, or leave all of it unsent and say why."""
+    ledger = session.ledger
+    stop = _reason_not_to_send(state_counts(ledger, run_id), job)
+    if stop is None:
+        return _send(session, run_id, folder, job)
+    leave_unsent(ledger, run_id, stop.message)
+    end_run(ledger, run_id, stop=stop.reason, stop_message=stop.message)
+    summary = conclude_run(ledger, run_id, folder, job.call)
+    code = ExitCode.THRESHOLD if stop.reason is StopReason.THRESHOLD else ExitCode.INVALID
+    return Finished(summary, folder, code, stop.message)
 
 
 def _send(session: Session, run_id: str, folder: Path, job: Job) -> Finished:

@@ -85,6 +85,7 @@ async def send_planned(
     interrupt: Interrupt,
     clock: Callable[[], float],
     on_progress: Callable[[Progress], None],
+    on_note: Callable[[str], None],
     log: RunLog,
     grace_s: float = GRACE_S,
 ) -> SendResult:
@@ -95,7 +96,15 @@ async def send_planned(
     after that.
     """
     sender = _Sender(
-        ledger, run_id, service=service, pacer=pacer, limits=limits, clock=clock, on_progress=on_progress, log=log
+        ledger,
+        run_id,
+        service=service,
+        pacer=pacer,
+        limits=limits,
+        clock=clock,
+        on_progress=on_progress,
+        on_note=on_note,
+        log=log,
     )
     return await sender.run(workers, interrupt, grace_s)
 
@@ -113,10 +122,12 @@ class _Sender:
         limits: SendLimits,
         clock: Callable[[], float],
         on_progress: Callable[[Progress], None],
+        on_note: Callable[[str], None],
         log: RunLog,
     ) -> None:
         self._ledger, self._run_id, self._service, self._pacer = ledger, run_id, service, pacer
-        self._limits, self._clock, self._on_progress, self._log = limits, clock, on_progress, log
+        self._limits, self._clock, self._log = limits, clock, log
+        self._on_progress, self._on_note = on_progress, on_note
         counts = dict(planned_collections(ledger, run_id))
         self._planned = min(sum(counts.values()), limits.most_rows or sum(counts.values()))
         self._lanes = Lanes(tuple(counts), self._fetch)
@@ -135,7 +146,7 @@ class _Sender:
 
     async def run(self, workers: int, interrupt: Interrupt, grace_s: float) -> SendResult:
         tasks = [asyncio.create_task(self._work()) for _ in range(min(workers, max(self._planned, 1)))]
-        watch = asyncio.create_task(self._watch(interrupt))
+        watch = asyncio.create_task(self._watch(interrupt, grace_s))
         try:
             await self._until_done_or_halted(tasks)
         finally:
@@ -164,8 +175,14 @@ class _Sender:
         finally:
             halted.cancel()
 
-    async def _watch(self, interrupt: Interrupt) -> None:
+    async def _watch(self, interrupt: Interrupt, grace_s: float) -> None:
         await interrupt.gently.wait()
+        answers = sum(each.has_left and not each.is_settled for each in self._under_way.values())
+        if answers:
+            self._on_note(
+                f"ending: waiting up to {grace_s:.0f} s for the answers under way, {answers}; a second signal does not "
+                "wait, and their rows are unknown then"
+            )
         self._halt(StopReason.INTERRUPTED, "the run was interrupted")
 
     async def _wind_down(self, tasks: list[asyncio.Task[None]], interrupt: Interrupt, grace_s: float) -> None:

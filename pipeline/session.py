@@ -171,6 +171,7 @@ def send_run(
                     interrupt=interrupt,
                     clock=job.clock,
                     on_progress=job.watch.sending,
+                    on_note=job.watch.note,
                     log=log,
                 )
 

@@ -4,7 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from import_cases import Site
+
+# A test that fails is to fail again. HYPOTHESIS_PROFILE=explore tries other examples each time.
+settings.register_profile("repeat", derandomize=True)
+settings.register_profile("explore")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 # What Windows does not have: pseudo terminals, and signals to another process.
 collect_ignore = ["test_cli_terminal.py", "test_kill.py"] if os.name == "nt" else []

@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import textwrap
+from dataclasses import fields
 
 from pipeline.config import config_keys
 from pipeline.editions import EDITION_CURRENT, EDITIONS, EnumType
 from pipeline.errors import EXIT_CODE_MEANINGS
 from pipeline.findings import CATALOGUE
+from pipeline.simulator import FaultRates
 
 
 def _help(*verb: str) -> str:
@@ -58,6 +61,12 @@ def profile_types() -> str:
     return ", ".join(f"`{each}`" for each in EDITION_CURRENT.profile_types)
 
 
+def faults() -> str:
+    """Return the faults that the simulator can be told a rate of."""
+    names = [f"`{each.name}`" for each in fields(FaultRates)]
+    return textwrap.fill(", ".join(names), 117, subsequent_indent="   ")
+
+
 def keys() -> str:
     """Return the table of configuration keys."""
     lines = ["| key | meaning |", "|---|---|"]
@@ -78,7 +87,7 @@ def exits() -> str:
     return "\n".join(lines + [f"| {int(code)} | {meaning} |" for code, meaning in EXIT_CODE_MEANINGS.items()])
 
 
-BLOCKS = (help, help_import, properties, profile_types, keys, codes, exits)
+BLOCKS = (faults, help, help_import, properties, profile_types, keys, codes, exits)
 
 if __name__ == "__main__":
     for block in BLOCKS:

@@ -107,7 +107,7 @@ UNKNOWN_MESSAGE = "no property has this name; its cells are not sent"
                 "deviceName2",
                 "",
                 UNKNOWN_MESSAGE,
-                'To send it, name it in config.yaml, such as `columns: {devicePlatform: ["deviceName2"]}`',
+                'To send it, name it in config.yaml, such as `columns: {<property>: ["deviceName2"]}`',
             ),
         ),
         (
@@ -130,8 +130,7 @@ UNKNOWN_MESSAGE = "no property has this name; its cells are not sent"
                 'Serial: "no", {0} %s [x]',
                 "",
                 UNKNOWN_MESSAGE,
-                "To send it, name it in config.yaml, such as "
-                '`columns: {devicePlatform: ["Serial: \\"no\\", {0} %s [x]"]}`',
+                'To send it, name it in config.yaml, such as `columns: {<property>: ["Serial: \\"no\\", {0} %s [x]"]}`',
             ),
         ),
         (
@@ -178,7 +177,7 @@ def test_a_megabyte_of_header_stays_readable() -> None:
             shown,
             "",
             UNKNOWN_MESSAGE,
-            f'To send it, name it in config.yaml, such as `columns: {{devicePlatform: ["{shown}"]}}`',
+            f'To send it, name it in config.yaml, such as `columns: {{<property>: ["{shown}"]}}`',
         ),
     )
 

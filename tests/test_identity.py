@@ -4,7 +4,7 @@ import unicodedata
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.columns import match_columns, pick_values
@@ -182,9 +182,13 @@ def test_keys_are_stable() -> None:
 
 
 PARTS = st.text(st.characters(), max_size=6)
+# Hexadecimal spelling has tests of its own, and an identity has no empty parts.
+NOT_HEX = st.characters(exclude_characters="0123456789abcdefABCDEF")
+SERIAL_PARTS = st.text(NOT_HEX, max_size=5).map(lambda part: f"{part}z")
+IDENTITIES = st.tuples(PARTS, PARTS.map(lambda part: f"{part}y"), SERIAL_PARTS)
 
 
-@given(st.tuples(PARTS, PARTS, PARTS), st.tuples(PARTS, PARTS, PARTS))
+@given(IDENTITIES, IDENTITIES)
 @example(("", "x", "y"), ("", "y", "x"))
 @example(("\ud800", "x", "y"), ("?", "x", "y"))
 @example(("x", "zy", "z"), ("x", "z", "yz"))
@@ -197,9 +201,6 @@ def test_no_two_identities_share_a_key(one: tuple[str, str, str], other: tuple[s
         )
         return device.casefold(), issuer, serial_number
 
-    # Hexadecimal spelling has tests of its own.
-    assume(not any(sign in "0123456789abcdefABCDEF" for sign in one[2] + other[2]))
-    assume(all(plain(*each)[1] and plain(*each)[2] for each in (one, other)))
     names = ("deviceDisplayName", "certificateIssuer", "certificateSerialNumber")
 
     keys = [key(**dict(zip(names, each, strict=True))) for each in (one, other)]

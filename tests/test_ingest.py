@@ -317,6 +317,24 @@ def test_a_shifted_row_is_not_mended_by_writing_it_down(site: Site) -> None:
     assert (totals_of(untouched), totals_of(mended)) == ({"invalid": 1}, {"valid": 1})
 
 
+def test_a_number_that_was_an_identifier_is_not_mended_by_writing_it_down(site: Site) -> None:
+    """errors.csv shows a damaged serial number as text; it stays invalid until somebody says that it was mended."""
+    workbook = Workbook()
+    sheet = workbook.worksheets[0]
+    sheet.append(list(HEADER))
+    sheet.append([*(cells_of(1) | {"certificateSerialNumber": 123456789012345678}).values()])
+    workbook.save(site.folder / "inventory.xlsx")
+    first = site.validated(site.folder / "inventory.xlsx")
+
+    again = site.validated(first.folder / "errors.csv")
+
+    assert [(cause.code, cause.column) for cause in first.summary.causes] == [
+        ("numeric-identifier", "certificateSerialNumber")
+    ]
+    assert [(cause.code, cause.column) for cause in again.summary.causes] == [("numeric-identifier", "_import_code")]
+    assert totals_of(again) == {"invalid": 1}
+
+
 # --- how it is read
 
 

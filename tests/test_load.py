@@ -780,7 +780,14 @@ def test_dates_of_the_1904_system_are_the_same_dates(tmp_path: Path) -> None:
 
 @given(
     st.lists(
-        st.lists(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=6), max_size=3), max_size=5
+        # openpyxl does not mark a cell of nothing but blanks as one to be preserved, so XML gives it away.
+        st.lists(
+            st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=6).filter(
+                lambda text: not text or text.strip(" ")
+            ),
+            max_size=3,
+        ),
+        max_size=5,
     )
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -458,6 +458,57 @@ def test_resume_with_a_configuration_for_another_scope_is_refused(site: Site) ->
     )
 
 
+def test_resume_does_not_take_back_what_the_import_refused(site: Site) -> None:
+    """After --on-invalid abort a resume sends nothing either, and the printed command is an import without it."""
+    rows = [*devices(2), cells_of(3, certificateKeyLength="many")]
+    with running(SimulatorSettings()) as simulator:
+        refused = site.imported(simulator.service_root, site.write("inventory.csv", rows), aborts_on_invalid=True)
+        resumed = site.resumed(simulator.service_root)
+
+        assert simulator.state().writes == 0
+    message = "rows with errors: 1; --on-invalid abort sends nothing then"
+    assert (resumed.exit_code, resumed.stop_message) == (ExitCode.INVALID, message)
+    assert refused.summary.next_steps[-1] == NextStep(
+        "or send the other rows all the same:", "certstate import inventory.csv"
+    )
+
+
+def test_resume_keeps_to_the_threshold_unless_it_is_raised(site: Site) -> None:
+    """Too many bad rows stop the resumed run as they stopped the import; a higher threshold lets the others go."""
+    rows = [*devices(2), cells_of(3, certificateKeyLength="many")]
+    with running(SimulatorSettings()) as simulator:
+        site.imported(simulator.service_root, site.write("inventory.csv", rows), max_errors="0")
+        kept_back = site.resumed(simulator.service_root, max_errors="0")
+        sent = site.resumed(simulator.service_root, max_errors="100%")
+
+        assert simulator.state().created == 2
+    assert (kept_back.exit_code, totals_of(kept_back)) == (ExitCode.THRESHOLD, {"invalid": 1, "unsent": 2})
+    assert totals_of(sent) == {"invalid": 1, "created": 2}
+
+
+def test_rows_that_a_later_run_took_over_are_not_waiting(site: Site) -> None:
+    """An interrupted run whose file was imported again has nothing left to do: exit 0, and no command to go on."""
+    file = site.write("inventory.csv", devices(3))
+    with running(SimulatorSettings()) as simulator:
+        first = site.imported(simulator.service_root, file, most_rows=1)
+        site.imported(simulator.service_root, file)
+        resumed = site.resumed(simulator.service_root, first.summary.run.id)
+
+    assert (resumed.exit_code, resumed.summary.next_steps) == (ExitCode.OK, ())
+    assert totals_of(resumed) == {"created": 1, "unsent": 2}
+
+
+def test_resume_without_a_name_takes_the_run_that_has_rows_to_send(site: Site) -> None:
+    """A later import that is complete does not hide the one that was interrupted."""
+    with running(SimulatorSettings()) as simulator:
+        first = site.imported(simulator.service_root, site.write("a.csv", devices(3)), most_rows=1)
+        site.imported(simulator.service_root, site.write("b.csv", devices(1, first=9)))
+        resumed = site.resumed(simulator.service_root)
+
+    assert resumed.summary.run.id == first.summary.run.id
+    assert totals_of(resumed) == {"created": 3}
+
+
 def test_a_run_that_was_killed_while_it_read_cannot_be_resumed(site: Site) -> None:
     """Of a run whose files were not read to the end nothing is planned, and `resume` says what to do instead."""
     with running(SimulatorSettings()) as simulator:

@@ -51,6 +51,7 @@ class Sending:
     token: Callable[[], Awaitable[str]] = any_token
     refresh: Callable[[str], Awaitable[str]] = no_other_token
     on_progress: Callable[[Progress], None] = lambda _: None
+    on_note: Callable[[str], None] = lambda _: None
     quota: tuple[int, float] = (1_000_000, 20.0)
     timeouts: Timeouts = field(default_factory=Timeouts)
     hooks: dict[str, list[Hook]] = field(default_factory=dict)
@@ -74,6 +75,7 @@ class Sending:
                     interrupt=self.interrupt,
                     clock=self.time.clock,
                     on_progress=self.on_progress,
+                    on_note=self.on_note,
                     log=self.log or log,
                     grace_s=self.grace_s,
                 )
@@ -493,10 +495,22 @@ def test_an_interrupt_keeps_the_answers_that_are_under_way(site: Site) -> None:
             asyncio.get_running_loop().call_later(0.05, held_back.let_go.set)
 
     result, state = sent(
-        site, SimulatorSettings(), devices(40), interrupt=interrupt, on_progress=on_progress, hooks=held_back.hooks
+        site,
+        SimulatorSettings(),
+        devices(40),
+        interrupt=interrupt,
+        on_progress=on_progress,
+        on_note=site.notes.append,
+        hooks=held_back.hooks,
     )
 
     assert result.stop == Stop(StopReason.INTERRUPTED, "the run was interrupted")
+    assert site.notes == [
+        (
+            "ending: waiting up to 30 s for the answers under way, 3; a second signal does not wait, and their rows are "
+            "unknown then"
+        ),
+    ]
     assert state.created == 5
     assert site.object_states() == {"created": 5, "planned": 35}
 

@@ -133,6 +133,11 @@ class TokenSource:
 
     async def _replace(self, bad: SecretStr) -> Token:
         if self._make is None:
+            if bad.get_secret_value() == LOOPBACK_TOKEN:
+                raise PreflightError(
+                    "the service on this machine wants a token (401), and none is set; put it into the variable that "
+                    "auth.token_env names, then run `certstate resume`"
+                )
             raise PreflightError(
                 "Graph refused the token (401): it has expired, or is for another audience; put a new one into the "
                 "variable that auth.token_env names, then run `certstate resume`"

@@ -96,12 +96,13 @@ class RouteEntry(Section):
 class Send(Section):
     """How fast rows are sent, and when sending stops."""
 
-    concurrency: Concurrency = Field("auto", description="requests in flight: auto, or 1 to 256")
+    concurrency: Concurrency = Field("auto", description="requests in flight: auto (the default), or 1 to 256")
     quota: QuotaText = Field(
-        Quota(100, 20), description="writes per seconds that the service allows this app, such as 100/20s"
+        Quota(100, 20), description="writes per seconds that the service allows this app; 100/20s unless given"
     )
     max_errors: ThresholdText = Field(
-        Threshold(None, 20.0), description="stop at so many bad rows (50) or at such a share of them (20%)"
+        Threshold(None, 20.0),
+        description="stop at more than so many bad rows (50) or such a share of them; 20% unless given",
     )
 
 

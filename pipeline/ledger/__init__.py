@@ -29,6 +29,7 @@ from pipeline.ledger.views import (
     run_info,
     source_infos,
     state_counts,
+    waiting_rows,
 )
 
 __all__ = [
@@ -58,4 +59,5 @@ __all__ = [
     "source_infos",
     "stage_rows",
     "state_counts",
+    "waiting_rows",
 ]

@@ -14,6 +14,8 @@ from pipeline.model import Answer, ReportRow, RunInfo, Scope, SourceInfo, State
 
 FETCHED_AT_ONCE = 1_000
 
+TO_SEND = (State.PLANNED, State.UNSENT)
+
 OWNS_ITS_OBJECT = (State.CREATED, State.UPDATED, State.ALREADY_THERE, State.CHANGED)
 """States whose row is told the object's id; another row's object may have been created by a later run."""
 
@@ -26,16 +28,20 @@ class RouteCount(NamedTuple):
     rows: int
 
 
-def find_run(ledger: Ledger, wanted: str | None) -> RunInfo:
+def find_run(ledger: Ledger, wanted: str | None, *, prefer_waiting: bool = False) -> RunInfo:
     """Return the run with the id, or with the only id that ends so, of any scope; without one the scope's latest plan.
 
-    Raises UsageError when there is none, or several.
+    With `prefer_waiting` that is the latest one with rows to send, if there is any. Raises UsageError when there is no
+    such run, or several.
     """
+    with_waiting = select(objects.c.run_id).where(objects.c.scope_pk == ledger.scope_pk, objects.c.state.in_(TO_SEND))
     query = _run_query().order_by(runs.c.started_at.desc(), runs.c.id.desc())
     with ledger.reading() as connection:
         known = [_run_info(each) for each in connection.execute(query)]
+        waiting = set(connection.execute(with_waiting).scalars()) if prefer_waiting else set()
     if wanted is None:
-        found = [each for each in known if each.scope == ledger.scope and each.planned_at is not None][:1]
+        found = [each for each in known if each.scope == ledger.scope and each.planned_at is not None]
+        found = ([each for each in found if each.id in waiting] or found)[:1]
     else:
         found = [each for each in known if each.id == wanted or each.id.endswith(f"-{wanted}")]
     if len(found) == 1:
@@ -96,6 +102,17 @@ def state_counts(ledger: Ledger, run_id: str) -> dict[State, int]:
     query = select(rows.c.state, func.count()).where(rows.c.run_id == run_id).group_by(rows.c.state)
     with ledger.reading() as connection:
         return {State(state): n for state, n in connection.execute(query)}
+
+
+def waiting_rows(ledger: Ledger, run_id: str) -> int:
+    """Return the number of the run's rows that a resumed run would send: not those that a later run has taken over."""
+    query = (
+        select(func.count())
+        .join(objects, objects.c.row_pk == rows.c.pk)
+        .where(rows.c.run_id == run_id, objects.c.state.in_(TO_SEND), rows.c.object_pk == objects.c.pk)
+    )
+    with ledger.reading() as connection:
+        return connection.execute(query).scalar_one()
 
 
 def placed_findings(ledger: Ledger, run_id: str) -> Iterator[tuple[int, int | None, Finding]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipeline.findings import Finding, Severity
+from pipeline.findings import Code, Finding, Severity
 from pipeline.model import ReportRow, SourceInfo, State
 
 RANGES_SHOWN = 8
@@ -65,9 +65,9 @@ class _Group:
 
 
 HINTS = {
-    State.REJECTED: "correct what the message names, or the profile, and import the corrected errors.csv",
+    State.REJECTED: "correct what the message names and import the corrected errors.csv",
     State.UNSENT: "mend what the message names, then `certstate resume`",
-    State.UNKNOWN: "look the rows of unknown.csv up in Intune before you send them by any other way",
+    State.UNKNOWN: "look the rows of unknown.csv up in Intune; certstate does not send them again",
 }
 
 
@@ -76,7 +76,7 @@ def causes_of_findings(
 ) -> list[Cause]:
     """Return the causes of (source, row number, finding) triples, which come in the order of reading.
 
-    Errors come first, those of whole files ahead of all; then the causes of the most rows.
+    Sheets that were not read come first, then errors, those of whole files ahead; then the causes of the most rows.
     """
     groups: dict[tuple[str, str], _Group] = {}
     for source_pk, row_number, found in placed:
@@ -122,9 +122,11 @@ def _ranked(groups: Mapping[tuple[str, str], _Group], sources: Mapping[int, Sour
     return sorted(causes, key=_rank)
 
 
-def _rank(cause: Cause) -> tuple[bool, bool, int]:
+def _rank(cause: Cause) -> tuple[bool, bool, bool, int]:
     is_error = cause.severity is Severity.ERROR
-    return (not is_error, not (is_error and cause.rows == 0), -cause.rows)
+    # Rows that nobody read are in no total, so they are told before anything else.
+    is_unread = cause.code == Code.SKIPPED_SHEET
+    return (not is_unread, not is_error, not (is_error and cause.rows == 0), -cause.rows)
 
 
 def _places(ranges_of: Mapping[int, RowRanges], sources: Mapping[int, SourceInfo]) -> str:

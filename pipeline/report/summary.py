@@ -59,6 +59,7 @@ class Summary:
     causes: tuple[Cause, ...]
     stats: SendStats | None  # None when nothing was sent in this call
     next_steps: tuple[NextStep, ...]
+    waiting_rows: int = 0  # unsent ones that `resume` would send: not those that a later run has taken over
 
     @property
     def rows_read(self) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from pipeline.editions import Edition
-from pipeline.model import IMPORT_PREFIX, PROFILE_ID_COLUMN, ReportRow, SourceInfo
+from pipeline.model import IMPORT_PREFIX, PROFILE_ID_COLUMN, ReportRow, SourceInfo, State
 
 IMPORT_COLUMNS = (
     "file",
@@ -61,7 +61,7 @@ def write_input_rows(path: Path, read_rows: ReadRows, sources: Mapping[int, Sour
     place_of = {column: place for place, column in enumerate(spellings)}
     written = 0
     with _open(path) as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, delimiter=_delimiter(sources))
         writer.writerow([*map(harmless, spellings.values()), *(IMPORT_PREFIX + name for name in IMPORT_COLUMNS)])
         for row in read_rows():
             cells = [""] * len(spellings)
@@ -80,7 +80,7 @@ def write_created_rows(
     names = [each.name for each in edition.properties]
     written = 0
     with _open(path) as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, delimiter=_delimiter(sources))
         writer.writerow([*names, PROFILE_ID_COLUMN] + [IMPORT_PREFIX + name for name in IMPORT_COLUMNS])
         for row in rows:
             body = json.loads(row.body or b"{}")
@@ -108,6 +108,11 @@ def _columns(header: Iterable[str], properties: Iterable[str]) -> Iterator[_Colu
         seen[name] += 1
 
 
+def _delimiter(sources: Mapping[int, SourceInfo]) -> str:
+    """Return the semicolon where an input had it: Excel splits a file by the one that its country uses."""
+    return ";" if any(source.delimiter == ";" for source in sources.values()) else ","
+
+
 def _open(path: Path) -> TextIO:
     # Excel takes a CSV file for UTF-8 only with the byte order mark; the csv module wants newline="".
     return path.open("w", encoding="utf-8-sig", newline="")
@@ -120,7 +125,7 @@ def _import_cells(row: ReportRow, source: SourceInfo) -> list[str]:
         "file": source.file,
         "row": str(row.row_number),
         "sheet": source.sheet or "",
-        "status": row.state.value,
+        "status": "unsent" if row.state is State.PLANNED else row.state.value,
         "code": "; ".join(each.code for each in row.findings),
         "column": "; ".join(each.column for each in row.findings),
         "value": "; ".join(each.value for each in row.findings),

@@ -507,8 +507,8 @@ def test_an_interrupt_keeps_the_answers_that_are_under_way(site: Site) -> None:
     assert result.stop == Stop(StopReason.INTERRUPTED, "the run was interrupted")
     assert site.notes == [
         (
-            "ending: waiting up to 30 s for the answers under way, 3; a second signal does not wait, and their rows are "
-            "unknown then"
+            "ending: waiting up to 30 s for the answers under way, 3; a second signal does not wait, and their rows "
+            "are unknown then"
         ),
     ]
     assert state.created == 5

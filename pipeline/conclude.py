@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.editions import EDITIONS
 from pipeline.errors import ExitCode, UsageError
+from pipeline.findings import Finding, Severity
 from pipeline.ledger import (
     Ledger,
     placed_findings,
@@ -87,7 +88,8 @@ def conclude_run(
         waiting_rows=waiting,
     )
     try:
-        write_input_rows(folder / "errors.csv", lambda: report_rows(ledger, run_id, mend), sources)
+        errors = _file_errors(ledger, run_id)
+        write_input_rows(folder / "errors.csv", lambda: report_rows(ledger, run_id, mend), sources, errors)
         if not is_dry_run:
             write_input_rows(folder / "unknown.csv", lambda: report_rows(ledger, run_id, [State.UNKNOWN]), sources)
             created = report_rows(ledger, run_id, [State.CREATED])
@@ -101,6 +103,14 @@ def conclude_run(
             f"has the file open, or make room, then {again}"
         ) from problem
     return summary
+
+
+def _file_errors(ledger: Ledger, run_id: str) -> dict[int, list[Finding]]:
+    errors: dict[int, list[Finding]] = {}
+    for source_pk, row_number, found in placed_findings(ledger, run_id):
+        if row_number is None and found.severity is Severity.ERROR:
+            errors.setdefault(source_pk, []).append(found)
+    return errors
 
 
 def near_path(path: Path) -> Path:
@@ -139,7 +149,8 @@ def _next_steps(
 
 def exit_code_of(summary: Summary, stop: StopReason | None = None, *, stopped_collections: int = 0) -> ExitCode:
     """Return the first exit code that applies; an interrupt is the caller's to tell, it knows the signal."""
-    invalid = summary.rows_of("invalid") + summary.rows_of("conflicting")
+    about_files = sum(cause.severity is Severity.ERROR and not cause.rows for cause in summary.causes)
+    invalid = summary.rows_of("invalid") + summary.rows_of("conflicting") + about_files
     unsettled = invalid + summary.rows_of("rejected") + summary.waiting_rows
     sends = not summary.is_dry_run
     cases = (

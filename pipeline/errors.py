@@ -1,4 +1,4 @@
-"""Program problems, named by what the reader does next. Row problems are values: see `model.Finding`.
+"""Program problems, named by what the reader does next. Row problems are values: see `findings.Finding`.
 
     CertstateError
     ├── UsageError            exit 2   call it differently
@@ -15,7 +15,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller. Where several apply, the order of `run.exit_code_of` decides."""
+    """What the process tells its caller. Where several apply, the order of `conclude.exit_code_of` decides."""
 
     OK = 0
     INTERNAL = 1
@@ -33,7 +33,7 @@ class ExitCode(IntEnum):
 EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "every row is accounted for and settled well",
     ExitCode.INTERNAL: "internal error: a defect of certstate, please report it",
-    ExitCode.USAGE: "wrong usage, configuration or unreadable input; nothing was sent",
+    ExitCode.USAGE: "wrong usage or configuration, unreadable input, or a ledger or report that cannot be written",
     ExitCode.INVALID: "`validate`, or `import --on-invalid abort`, found errors; nothing was sent",
     ExitCode.UNSETTLED: "ended with rows that are invalid, conflicting, rejected or unsent",
     ExitCode.THRESHOLD: "stopped at the error threshold (`--max-errors`)",

@@ -28,6 +28,7 @@ class Code(StrEnum):
     VALUE_TOO_LONG = "value-too-long"
     CONTROL_CHARACTER = "control-character"
     SURROUNDING_SPACE = "surrounding-space"
+    INVISIBLE_MARK = "invisible-mark"
     UNKNOWN_MEMBER = "unknown-member"
     LETTER_CASE = "letter-case"
     REPEATED_MEMBER = "repeated-member"
@@ -93,8 +94,8 @@ CATALOGUE: dict[Code, Meaning] = {
         "check that the export was complete",
     ),
     Code.SKIPPED_SHEET: Meaning(
-        WARNING,
-        "a sheet has no header with a known column, so it was not read",
+        ERROR,
+        "a sheet with rows has no header with a known column, so it was not read",
         "choose sheets with `--sheet`, or give the sheet a header row",
     ),
     Code.RAGGED_ROW: Meaning(
@@ -122,6 +123,12 @@ CATALOGUE: dict[Code, Meaning] = {
         WARNING,
         "blanks around the value: left out where the type allows none, sent as written in free text",
         "delete the blanks if they are not meant",
+    ),
+    Code.INVISIBLE_MARK: Meaning(
+        WARNING,
+        "the value holds an invisible mark, such as the one that Windows put before a copied thumbprint; it is sent "
+        "as written, and does not count when objects are compared",
+        "type the first character anew, or take the value from its source again",
     ),
     Code.UNKNOWN_MEMBER: Meaning(
         ERROR,

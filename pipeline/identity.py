@@ -81,12 +81,16 @@ def instant_ticks(date_time: str) -> int:
 
 
 def _text_form(text: str) -> str:
+    if not text.isascii():
+        # Invisible marks: Windows put U+200E before a thumbprint that was copied from its dialog (KB 2023835).
+        text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
     return unicodedata.normalize("NFC", text.strip())
 
 
 def _hex_form(text: str) -> str:
-    digits = hex_digits(text)
-    return digits.upper() if HEX.fullmatch(digits) else _text_form(text)
+    form = _text_form(text)
+    digits = hex_digits(form)
+    return digits.upper() if HEX.fullmatch(digits) else form
 
 
 def _serial_number_form(text: str) -> str:

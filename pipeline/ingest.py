@@ -14,7 +14,7 @@ from pipeline.ledger import Ledger, NewSource, add_source, add_source_finding, p
 from pipeline.load import LoadOptions, Table, open_tables, sha256_of
 from pipeline.model import IMPORT_PREFIX, ROUTING_COLUMNS, ColumnMap, Operation, Request, Row, StagedRow, Values
 from pipeline.routes import Profile, RouteTable, route_row
-from pipeline.validate import Validator, open_validator, validate_values
+from pipeline.validate import Validator, numeric_identifiers, open_validator, validate_values
 from pipeline.values import ValueRules, apply_rules, value_rules
 
 CODE_COLUMN = f"{IMPORT_PREFIX}code"
@@ -103,7 +103,8 @@ def ingest_files(
                 rows_read += len(staged)
                 on_rows(rows_read, max(rows_read, rows_expected))
             if not rows_of_table:
-                add_source_finding(ledger, run_id, source_pk, finding(Code.NO_ROWS, "a header and no rows"))
+                found = finding(Code.NO_ROWS, "a header and no rows")
+                add_source_finding(ledger, run_id, source_pk, _judged(found, rules))
         if not matched or (skipped and options.sheets):
             raise _without_header(path, skipped[0], rules)
         for table in skipped:
@@ -112,7 +113,10 @@ def ingest_files(
                 f"sheet {table.sheet} was not read, about {table.rows_estimate:,} rows: its row "
                 f"{table.header_row_number} names no known column"
             )
-            add_source_finding(ledger, run_id, source_pk, finding(Code.SKIPPED_SHEET, message))
+            found = finding(Code.SKIPPED_SHEET, message)
+            if not table.rows_estimate:
+                found = found._replace(severity=Severity.WARNING)  # one line of text, and no rows that could be missed
+            add_source_finding(ledger, run_id, source_pk, _judged(found, rules))
     plan_run(ledger, run_id)
 
 
@@ -120,7 +124,11 @@ def _columns_of(table: Table, rules: Rules) -> ColumnMap | None:
     columns = match_columns(table.header, rules.edition, aliases=rules.aliases, required=rules.required_columns)
     if columns is None or not rules.validator.is_strict:
         return columns
-    return replace(columns, findings=tuple(each._replace(severity=Severity.ERROR) for each in columns.findings))
+    return replace(columns, findings=tuple(_judged(each, rules) for each in columns.findings))
+
+
+def _judged(found: Finding, rules: Rules) -> Finding:
+    return found._replace(severity=Severity.ERROR) if rules.validator.is_strict else found
 
 
 def judge_row(row: Row, columns: ColumnMap, rules: Rules, *, code_at: int | None = None) -> StagedRow:
@@ -129,16 +137,15 @@ def judge_row(row: Row, columns: ColumnMap, rules: Rules, *, code_at: int | None
     `code_at` is the cell in which our own errors.csv says what was wrong with the row.
     """
     cells = row.cells + row.extra_cells
-    if any(each.severity is Severity.ERROR for each in columns.findings):
-        return StagedRow(row.row_number, cells, "", None, ())  # the finding stands once, with the file
-    if row.missing_cells or row.extra_cells:
+    damage = _damage(row, code_at)
+    if damage:
         # Nothing else is said of it: a lost or an extra delimiter shifts all cells behind it.
-        return StagedRow(row.row_number, cells, "", None, (_ragged(row),))
-    if code_at is not None:
-        before = tuple(_not_mended(code) for code in NEVER_SEEN_AGAIN if code in row.cells[code_at])
-        if before:
-            return StagedRow(row.row_number, cells, "", None, before)
-    values = apply_rules(pick_values(row, columns), rules.values)
+        return StagedRow(row.row_number, cells, "", None, damage)
+    picked = pick_values(row, columns)
+    if any(each.severity is Severity.ERROR for each in columns.findings):
+        # The finding stands once, with the file; what errors.csv could not show any more stands with the row.
+        return StagedRow(row.row_number, cells, "", None, numeric_identifiers(picked, rules.edition))
+    values = apply_rules(picked, rules.values)
     judged = validate_values(values, rules.validator)
     routed = route_row(values, judged.platform, rules.routes)
     properties = judged.state.model_dump(exclude_none=True, exclude={"odata_type"}) if judged.state else {}
@@ -152,6 +159,14 @@ def judge_row(row: Row, columns: ColumnMap, rules: Rules, *, code_at: int | None
     fingerprint = fingerprint_of(rules.edition, properties)
     request = Request(Operation.CREATE, routed.collection, body, key, fingerprint)
     return StagedRow(row.row_number, cells, judged.platform, request, findings)
+
+
+def _damage(row: Row, code_at: int | None) -> tuple[Finding, ...]:
+    if row.missing_cells or row.extra_cells:
+        return (_ragged(row),)
+    if code_at is None:
+        return ()
+    return tuple(_not_mended(code) for code in NEVER_SEEN_AGAIN if code in row.cells[code_at])
 
 
 def _given(values: Values) -> dict[str, str]:
@@ -170,7 +185,7 @@ def _not_mended(code: Code) -> Finding:
 
 
 def _code_column(header: Sequence[str]) -> int | None:
-    return header.index(CODE_COLUMN) if CODE_COLUMN in header else None
+    return next((at for at, cell in enumerate(header) if cell.strip().casefold() == CODE_COLUMN), None)
 
 
 def _source_of(table: Table, digest: str, columns: ColumnMap | None = None) -> NewSource:

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -44,6 +44,31 @@ def catch_signals(loop: asyncio.AbstractEventLoop) -> Iterator[Interrupt]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def deferred_signals() -> Iterator[Callable[[], None]]:
+    """Yield a check that raises KeyboardInterrupt or TerminatedError where nothing is half done, if one was asked for.
+
+    In the middle of a file pandas would turn Ctrl-C into a problem of the file. A second signal raises at once.
+    """
+    asked: list[int] = []
+
+    def check() -> None:
+        if asked:
+            raise TerminatedError if asked[0] == signal.SIGTERM else KeyboardInterrupt
+
+    def take(signal_number: int, _frame: FrameType | None) -> None:
+        check()
+        asked.append(signal_number)
+
+    before = {number: signal.signal(number, take) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield check
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    check()
 
 
 def raise_on_sigterm() -> None:

@@ -1,4 +1,4 @@
-"""The nouns: Row, Values, CertificateState, Request, Outcome, Run, Scope. Frozen data, no I/O."""
+"""The nouns: Row, Values, CertificateState, Request, Answer, State, Scope. Frozen data, no I/O."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +15,11 @@ PROFILE_ID_COLUMN = "deviceConfigurationId"
 PROFILE_TYPE_COLUMN = "profileType"
 ROUTING_COLUMNS = (PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN)
 """Columns that choose the route and are no properties of the object."""
+
+
+FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n'")
+"""What a cell begins with that a spreadsheet runs as a formula (OWASP, CSV Injection; the full-width signs too), and
+the apostrophe that reports put before such a cell, so that it can be taken away again."""
 
 
 class CellType(StrEnum):
@@ -132,7 +137,7 @@ class Answer:
 
 
 class Verdict(StrEnum):
-    """What an answer to a create means. The table stands in graph.py."""
+    """What an answer to a create means. The table stands in graph/answers.py."""
 
     CREATED = "created"
     REJECTED = "rejected"

@@ -14,6 +14,7 @@ from pipeline.conclude import conclude_run, exit_code_of
 from pipeline.config import Settings
 from pipeline.errors import ExitCode, UsageError
 from pipeline.ingest import ingest_files, rules_of
+from pipeline.interrupt import deferred_signals
 from pipeline.ledger import Ledger, end_run, find_run, leave_unsent, open_ledger, plan_again, state_counts
 from pipeline.model import Scope, State, Stop, StopReason
 from pipeline.report import Summary
@@ -121,7 +122,13 @@ def _named(scope: Scope) -> str:
 
 def _read(paths: Sequence[Path], ledger: Ledger, run_id: str, job: Job) -> None:
     rules = rules_of(job.settings, is_strict=job.is_strict)
-    ingest_files(paths, ledger, run_id, rules=rules, options=job.load, on_rows=job.watch.reading)
+    with deferred_signals() as check:
+
+        def on_rows(rows: int, expected: int) -> None:
+            job.watch.reading(rows, expected)
+            check()
+
+        ingest_files(paths, ledger, run_id, rules=rules, options=job.load, on_rows=on_rows)
 
 
 def _reason_not_to_send(counts: Mapping[State, int], job: Job) -> Stop | None:

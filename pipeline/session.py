@@ -135,7 +135,8 @@ def new_run(ledger: Ledger, run_id: str, folder: Path, verb: str, settings: Sett
 def make_folder(folder: Path) -> None:
     """Make the folder of a run unless it is there. Raises UsageError when it cannot be made."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)  # reports hold users' names
     except OSError as problem:
         raise UsageError(
             f"{folder}: the folder for the reports cannot be made ({problem.strerror}); "

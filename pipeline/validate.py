@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, NamedTuple, cast
+from unicodedata import category
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,9 @@ MOST_OFFSET = timedelta(hours=14)
 FIRST_INSTANT, LAST_INSTANT = datetime.fromisoformat("0001-01-01"), datetime.fromisoformat("9999-12-31T23:59:59")
 
 # Half of a surrogate pair cannot be written as UTF-8.
+SURE_DIGITS = 15
+"""What a spreadsheet keeps of a number ("Excel specifications and limits")."""
+
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 USUAL_KEY_LENGTHS = frozenset({255, 256, 384, 448, 456, 521, 1024, 2048, 3072, 4096, 6144, 7680, 8192, 15360, 16384})
 """RSA moduli in use, the NIST curves (FIPS 186-5) and Ed25519, Ed448 (RFC 8032), in bits."""
@@ -105,7 +109,7 @@ def validate_values(values: Values, validator: Validator) -> Judged:
     given = dict(zip(names, values.texts, strict=True))
     properties = {each.name: given[each.name] for each in validator.edition.properties if given[each.name].strip()}
     context = _Context(validator.zone, [])
-    findings = _numeric_identifiers(values, validator.edition)
+    findings = [*numeric_identifiers(values, validator.edition)]
     state: CertificateState | None = None
     header_of = dict(zip(names, headers, strict=True))
     try:
@@ -133,7 +137,8 @@ def _platform(text: str, edition: Edition) -> str:
     return {each.casefold(): each for each in members}.get(text.strip().casefold(), "")
 
 
-def _numeric_identifiers(values: Values, edition: Edition) -> list[Finding]:
+def numeric_identifiers(values: Values, edition: Edition) -> tuple[Finding, ...]:
+    """Return a finding for each text that a workbook holds in a way that can have lost what was meant."""
     property_of = {each.name: each for each in edition.properties}
     findings: list[Finding] = []
     for at, cell_type in values.not_text:
@@ -145,11 +150,13 @@ def _numeric_identifiers(values: Values, edition: Edition) -> list[Finding]:
         elif prop.type is PrimitiveType.STRING and cell_type is CellType.DATE:
             # A spreadsheet makes a date of a device name such as MAR-01.
             message = "the workbook holds this text as a date, so what was entered is lost"
+        elif prop.type is PrimitiveType.STRING and len(values.texts[at].lstrip("-")) > SURE_DIGITS:
+            message = "the workbook holds this text as a number, of which a spreadsheet keeps 15 digits"
         else:
             continue
         header = values.columns.headers[at]
         findings.append(finding(Code.NUMERIC_IDENTIFIER, message, column=header, value=values.texts[at]))
-    return findings
+    return tuple(findings)
 
 
 def _check_of(prop: Property) -> BeforeValidator:
@@ -198,6 +205,10 @@ def _trim(text: str, context: _Context, name: str) -> str:
 
 
 def _check_text(text: str, context: _Context, name: str) -> str:
+    mark = next((sign for sign in text if category(sign) == "Cf"), "")
+    if mark:
+        message = f"character {text.index(mark) + 1} is the invisible mark U+{ord(mark):04X}"
+        context.warned.append(Warned(name, Code.INVISIBLE_MARK, message))
     if text != text.strip():
         context.warned.append(Warned(name, Code.SURROUNDING_SPACE, "blanks around the value are sent as written"))
     return text

@@ -178,8 +178,26 @@ def test_all_sheets_of_a_workbook_are_read(site: Site) -> None:
         ("Notes", 0),
         ("Phones", 2),
     ]
-    assert [cause.code for cause in finished.summary.causes] == ["skipped-sheet"]
-    assert finished.exit_code is ExitCode.OK
+    assert [(cause.code, cause.example_message) for cause in finished.summary.causes] == [
+        ("skipped-sheet", "sheet Notes was not read, about 1 rows: its row 1 names no known column")
+    ]
+    assert finished.exit_code is ExitCode.INVALID
+
+
+def test_a_sheet_of_one_line_misses_no_row(site: Site) -> None:
+    """A sheet with a line of text and nothing below it is a warning."""
+    sheets = {"Phones": table_of(devices(2)), "Notes": [["Exported on Monday"]]}
+
+    finished = site.validated(write_workbook(site.folder / "inventory.xlsx", sheets))
+
+    assert (finished.exit_code, [cause.severity for cause in finished.summary.causes]) == (ExitCode.OK, ["warning"])
+
+
+def test_an_error_about_a_file_without_rows_is_no_success(site: Site) -> None:
+    """A header that lacks required columns ends with 3, also where no row stands below it."""
+    file = write_table(site.folder / "inventory.csv", [["devicePlatform"]])
+
+    assert site.validated(file).exit_code is ExitCode.INVALID
 
 
 def test_only_the_chosen_sheet_is_read(site: Site) -> None:
@@ -315,6 +333,39 @@ def test_a_shifted_row_is_not_mended_by_writing_it_down(site: Site) -> None:
     mended = site.validated(site.write("mended.csv", [cells_of(1) | {"_import_code": ""}]))
 
     assert (totals_of(untouched), totals_of(mended)) == ({"invalid": 1}, {"valid": 1})
+
+
+def test_a_shifted_row_of_a_file_with_an_error_is_not_mended_either(site: Site) -> None:
+    """A file's error stands with each of its rows in errors.csv, and hides no damage of a row."""
+    table = table_of(devices(2))
+    table[0].append("Notes")
+    table[1].append("")
+    del table[2][3]
+    table[2].append("")
+    first = site.validated(write_table(site.folder / "inventory.csv", table), is_strict=True)
+    codes = [row["_import_code"] for row in read_csv(first.folder / "errors.csv")]
+
+    again = site.validated(first.folder / "errors.csv")
+
+    assert codes == ["unknown-column", "unknown-column; ragged-row"]
+    assert totals_of(again) == {"invalid": 1, "valid": 1}
+
+
+def test_a_long_number_is_no_name(site: Site) -> None:
+    """A spreadsheet keeps 15 digits of a number: a longer one is refused as a device's name, a shorter one is not."""
+    workbook = Workbook()
+    sheet = workbook.worksheets[0]
+    sheet.append(list(HEADER))
+    for number, name in ((1, 12345678901234567890), (2, 4711)):
+        sheet.append([*(cells_of(number) | {"deviceDisplayName": name}).values()])
+    workbook.save(site.folder / "inventory.xlsx")
+
+    finished = site.validated(site.folder / "inventory.xlsx")
+
+    assert totals_of(finished) == {"invalid": 1, "valid": 1}
+    assert [(cause.code, cause.column) for cause in finished.summary.causes] == [
+        ("numeric-identifier", "deviceDisplayName")
+    ]
 
 
 def test_a_number_that_was_an_identifier_is_not_mended_by_writing_it_down(site: Site) -> None:

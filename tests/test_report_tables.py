@@ -234,7 +234,7 @@ def test_what_is_harmless_stays_as_it_is() -> None:
 
 
 def test_created_rows_are_written_as_they_were_sent_with_their_id(tmp_path: Path) -> None:
-    """Each property of the edition, empty where it was not sent, then the profile's id and the object's."""
+    """Each property of the edition, empty where it was not sent, then the profile's id and type, then ours."""
     path = tmp_path / "created.csv"
     body = {"@odata.type": "#x", "devicePlatform": "iOS", "deviceDisplayName": "=1", "certificateKeyLength": 2048}
     created = row(1, 7, None, state=State.CREATED, findings=[ODD_LENGTH], answer=Answer(201, "id-1", request_id="r"))
@@ -249,10 +249,10 @@ def test_created_rows_are_written_as_they_were_sent_with_their_id(tmp_path: Path
     sent = {"devicePlatform": "iOS", "deviceDisplayName": "'=1", "certificateKeyLength": "2048"}
     odd = ["key-length-unusual", "Length", "4", "4 bits", "write a date"]
     assert count == 1
-    assert header == [*names, "deviceConfigurationId", *IMPORT_COLUMNS]
+    assert header == [*names, "deviceConfigurationId", "profileType", *IMPORT_COLUMNS]
     assert line == [
         *(sent.get(name, "") for name in names),
-        *("6a1f", "a.csv", "7", "", "created", *odd, "201", "", "r", "1", "id-1"),
+        *("6a1f", "scep", "a.csv", "7", "", "created", *odd, "201", "", "r", "1", "id-1"),
     ]
 
 

@@ -9,6 +9,7 @@ import pytest
 from import_cases import (
     HEADER,
     PLATFORMS,
+    PROFILE_OF,
     TENANT_ID,
     Site,
     cells_of,
@@ -386,6 +387,23 @@ def test_a_file_whose_rows_are_all_rejected_is_no_refused_route(site: Site) -> N
         finished = site.imported(simulator.service_root, site.write("inventory.csv", devices(3)))
 
     assert (finished.exit_code, totals_of(finished)) == (ExitCode.UNSETTLED, {"rejected": 3})
+
+
+def test_the_created_file_creates_nothing_a_second_time(site: Site) -> None:
+    """created.csv names the profile type too, so that its rows go where they are already."""
+    site.config = (
+        f"edition: current\ntenant: {{id: {TENANT_ID}}}\n"
+        f"profiles: [{{platform: iOS, id: {PROFILE_OF['iOS']}, profile_type: pkcs}},"
+        f" {{platform: iOS, id: {PROFILE_OF['macOS']}, profile_type: scep}}]\n"
+    )
+    names = {"deviceDisplayName", "certificateThumbprint", "certificateSerialNumber", "certificateIssuer"}
+    names |= {"devicePlatform", "certificateExpirationDateTime"}
+    cells = {name: text for name, text in cells_of(1).items() if name in names} | {"profileType": "pkcs"}
+    with running(SimulatorSettings(edition="current")) as simulator:
+        first = site.imported(simulator.service_root, site.write("inventory.csv", [cells]))
+        again = site.imported(simulator.service_root, first.folder / "created.csv")
+
+    assert (totals_of(first), totals_of(again)) == ({"created": 1}, {"already there": 1})
 
 
 def test_another_service_is_another_world(site: Site) -> None:

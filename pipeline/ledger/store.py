@@ -147,7 +147,7 @@ def _configure(path: Path, *, is_durable: bool) -> Callable[[sqlite3.Connection,
             if is_durable:
                 _make_durable(connection, path)
             else:
-                connection.execute("PRAGMA journal_mode=OFF")
+                connection.execute("PRAGMA journal_mode=MEMORY")
                 connection.execute("PRAGMA synchronous=OFF")
         except (sqlite3.Error, LedgerError):
             connection.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import SourceError
-from pipeline.model import IMPORT_PREFIX, CellType, Row
+from pipeline.model import FORMULA_STARTS, IMPORT_PREFIX, CellType, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +105,12 @@ def trimmed(cells: tuple[str, ...] | list[str]) -> tuple[str, ...]:
 
 def is_report(header: tuple[str, ...]) -> bool:
     """Return whether the table is one of certstate's own reports, which mask cells that look like formulas."""
-    return any(cell.startswith(IMPORT_PREFIX) for cell in header)
+    return any(cell.strip().casefold().startswith(IMPORT_PREFIX) for cell in header)
 
 
 def unmasked(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the cells without the one apostrophe that the report writer puts before = + - @ ' tab and line breaks."""
-    return tuple(cell.removeprefix("'") for cell in cells)
+    """Return the cells without the apostrophe that the report writer put before a formula; any other one stays."""
+    return tuple(cell[1:] if cell[:1] == "'" and cell.startswith(FORMULA_STARTS, 1) else cell for cell in cells)
 
 
 def chunked(records: Iterator[Record], header: tuple[str, ...], chunk_rows: int) -> Iterator[Chunk]:

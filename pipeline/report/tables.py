@@ -7,13 +7,23 @@ files that carry an `_import_*` header, so a corrected errors.csv is itself a va
 import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, TextIO
 
 from pipeline.editions import Edition
-from pipeline.model import IMPORT_PREFIX, PROFILE_ID_COLUMN, ReportRow, SourceInfo, State
+from pipeline.findings import Finding
+from pipeline.model import (
+    FORMULA_STARTS,
+    IMPORT_PREFIX,
+    PROFILE_ID_COLUMN,
+    PROFILE_TYPE_COLUMN,
+    ReportRow,
+    SourceInfo,
+    State,
+)
 
 IMPORT_COLUMNS = (
     "file",
@@ -32,8 +42,7 @@ IMPORT_COLUMNS = (
     "id",
 )
 
-FORMULA_STARTS = tuple("=+-@\t\r\n'")
-"""OWASP's list of characters that make a cell a formula, and the apostrophe itself, so that it can be undone."""
+NO_ERRORS: Mapping[int, Sequence[Finding]] = MappingProxyType({})
 
 ReadRows = Callable[[], Iterable[ReportRow]]
 
@@ -43,8 +52,16 @@ def harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
-def write_input_rows(path: Path, read_rows: ReadRows, sources: Mapping[int, SourceInfo]) -> int:
-    """Write the rows with their own cells; return how many. `read_rows` is called twice: for widths, for cells."""
+def write_input_rows(
+    path: Path,
+    read_rows: ReadRows,
+    sources: Mapping[int, SourceInfo],
+    file_errors: Mapping[int, Sequence[Finding]] = NO_ERRORS,
+) -> int:
+    """Write the rows with their own cells; return how many. `read_rows` is called twice: for widths, for cells.
+
+    `file_errors` are the errors about whole sources: they stand with each invalid row of theirs.
+    """
     widths = Counter[int]()
     for row in read_rows():
         widths[row.source_pk] = max(widths[row.source_pk], len(row.cells or ()))
@@ -68,7 +85,9 @@ def write_input_rows(path: Path, read_rows: ReadRows, sources: Mapping[int, Sour
             for column, cell in zip(columns_of[row.source_pk], row.cells or (), strict=False):
                 if column is not None:
                     cells[place_of[column]] = harmless(cell)
-            writer.writerow(cells + _import_cells(row, sources[row.source_pk]))
+            about_file = file_errors.get(row.source_pk, ()) if row.state is State.INVALID else ()
+            explained = row._replace(findings=(*about_file, *row.findings))
+            writer.writerow(cells + _import_cells(explained, sources[row.source_pk]))
             written += 1
     return written
 
@@ -78,15 +97,20 @@ def write_created_rows(
 ) -> int:
     """Write what was created: the properties as sent and the id; return how many."""
     names = [each.name for each in edition.properties]
+    # Without its profile type a row would be another object when this file is imported again.
+    type_of = {(route.platform, route.cast): route.profile_type.value for route in edition.routes}
     written = 0
     with _open(path) as file:
         writer = csv.writer(file, delimiter=_delimiter(sources))
-        writer.writerow([*names, PROFILE_ID_COLUMN] + [IMPORT_PREFIX + name for name in IMPORT_COLUMNS])
+        writer.writerow(
+            [*names, PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN] + [IMPORT_PREFIX + name for name in IMPORT_COLUMNS]
+        )
         for row in rows:
             body = json.loads(row.body or b"{}")
-            profile_id = row.collection.split("/")[2] if row.collection else ""
+            _, _, profile_id, *cast, _ = row.collection.split("/")
+            way = (body.get("devicePlatform"), "/".join(cast))
             cells = [harmless(str(body.get(name, ""))) for name in names]
-            writer.writerow([*cells, profile_id, *_import_cells(row, sources[row.source_pk])])
+            writer.writerow([*cells, profile_id, type_of.get(way, ""), *_import_cells(row, sources[row.source_pk])])
             written += 1
     return written
 

@@ -1,8 +1,8 @@
 """Phase three: what the ledger knows of a run -> summary, reports, exit code."""
 
 import os
+import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,10 +56,16 @@ class Call:
     options: tuple[tuple[str, ...], ...]  # options with their values, as far as the next command needs them too
 
     def command(self, verb: str, *arguments: str) -> str:
-        """Return the command to type, quoted as this system's shell wants it."""
+        """Return the command to type, quoted as this system's shell wants it: PowerShell on Windows."""
         options = [word for option in self.options if option[0] in UNDERSTOOD.get(verb, option) for word in option]
         words = [*self.program, verb, *arguments, *options]
-        return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+        return " ".join(_for_powershell(word) for word in words) if os.name == "nt" else shlex.join(words)
+
+
+def _for_powershell(word: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_.:/\\=-]+", word):
+        return word
+    return "'" + word.replace("'", "''") + "'"
 
 
 def conclude_run(

@@ -16,6 +16,7 @@ from pipeline.errors import ExitCode, UsageError
 from pipeline.ingest import ingest_files, rules_of
 from pipeline.interrupt import deferred_signals
 from pipeline.ledger import Ledger, end_run, find_run, leave_unsent, open_ledger, plan_again, state_counts
+from pipeline.log import open_run_log
 from pipeline.model import Scope, State, Stop, StopReason
 from pipeline.report import Summary
 from pipeline.session import (
@@ -48,7 +49,7 @@ def validate_files(paths: Sequence[Path], job: Job) -> Finished:
     try:
         with closing(open_ledger(folder / "spool.db", _scope_shown(job.settings), is_durable=False)) as spool:
             with new_run(spool, run_id, folder, "validate", job.settings):
-                _read(paths, spool, run_id, job)
+                _read(paths, spool, run_id, folder, job)
             end_run(spool, run_id)
             summary = conclude_run(spool, run_id, folder, job.call, is_dry_run=True)
     finally:
@@ -65,7 +66,7 @@ def import_files(paths: Sequence[Path], job: Job) -> Finished:
     folder = job.settings.runs_dir / run_id
     with open_session(job, f"run {run_id}") as session:
         with new_run(session.ledger, run_id, folder, "import", job.settings):
-            _read(paths, session.ledger, run_id, job)
+            _read(paths, session.ledger, run_id, folder, job)
         return _send_unless_too_many_errors(session, run_id, folder, job)
 
 
@@ -120,15 +121,17 @@ def _named(scope: Scope) -> str:
     return f"{scope.service_root}, tenant {scope.tenant_id or 'none'}"
 
 
-def _read(paths: Sequence[Path], ledger: Ledger, run_id: str, job: Job) -> None:
+def _read(paths: Sequence[Path], ledger: Ledger, run_id: str, folder: Path, job: Job) -> None:
     rules = rules_of(job.settings, is_strict=job.is_strict)
-    with deferred_signals() as check:
+    with open_run_log(folder / "run.log") as log, deferred_signals() as check:
+        log.info("reading", run=run_id, files=[str(path) for path in paths])
 
         def on_rows(rows: int, expected: int) -> None:
             job.watch.reading(rows, expected)
             check()
 
         ingest_files(paths, ledger, run_id, rules=rules, options=job.load, on_rows=on_rows)
+        log.info("planned", rows={state.value: rows for state, rows in state_counts(ledger, run_id).items()})
 
 
 def _reason_not_to_send(counts: Mapping[State, int], job: Job) -> Stop | None:
@@ -157,6 +160,8 @@ def _send_unless_too_many_errors(session: Session, run_id: str, folder: Path, jo
     stop = _reason_not_to_send(state_counts(ledger, run_id), job)
     if stop is None:
         return _send(session, run_id, folder, job)
+    with open_run_log(folder / "run.log") as log:
+        log.error("run stopped", reason=stop.reason, why=stop.message)
     leave_unsent(ledger, run_id, stop.message)
     end_run(ledger, run_id, stop=stop.reason, stop_message=stop.message)
     summary = conclude_run(ledger, run_id, folder, job.call)

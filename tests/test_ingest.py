@@ -1,6 +1,7 @@
 """From files to a plan: every row that was read is accounted for once, whatever stands in the files."""
 
 import csv
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -13,8 +14,9 @@ from import_cases import HEADER, PLATFORMS, Site, cells_of, config_of, devices, 
 from openpyxl import Workbook
 
 from pipeline.errors import ExitCode, SourceError
+from pipeline.interrupt import TerminatedError
 from pipeline.load import LoadOptions
-from pipeline.run import import_files
+from pipeline.run import import_files, validate_files
 from pipeline.simulator import RunningSimulator, SimulatorSettings, running
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
@@ -411,6 +413,25 @@ def test_reading_tells_how_far_it_is(site: Site) -> None:
 
     assert [rows for rows, _ in site.reading] == [2, 3, 5]
     assert all(rows <= expected for rows, expected in site.reading)
+
+
+@pytest.mark.parametrize(
+    ("number", "problem"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, TerminatedError)], ids=["int", "term"]
+)
+def test_a_signal_while_reading_is_no_problem_of_the_file(
+    site: Site, number: signal.Signals, problem: type[BaseException]
+) -> None:
+    """It ends the run between two chunks, and the handlers are what they were before."""
+    file = site.write("inventory.csv", devices(3))
+    job = site.job()
+    before = signal.getsignal(number)
+
+    with pytest.raises(problem) as raised:
+        validate_files([file], replace(job, watch=job.watch._replace(reading=lambda *_: signal.raise_signal(number))))
+
+    assert raised.type is problem
+    assert signal.getsignal(number) is before
+    assert list((site.folder / "runs").iterdir()) == []
 
 
 def test_ctrl_c_while_reading_leaves_nothing_behind(site: Site) -> None:

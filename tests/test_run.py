@@ -652,7 +652,7 @@ def test_validate_writes_a_report_and_touches_neither_ledger_nor_network(site: S
         ExitCode.INVALID,
         {"invalid": 1, "duplicate": 1, "conflicting": 2, "valid": 1},
     )
-    assert sorted(path.name for path in finished.folder.iterdir()) == ["errors.csv", "report.json"]
+    assert sorted(path.name for path in finished.folder.iterdir()) == ["errors.csv", "report.json", "run.log"]
     assert not (site.folder / "state").exists()
 
 
@@ -714,7 +714,7 @@ def test_the_log_tells_each_answer_with_the_ids_that_support_asks_for(site: Site
     text = (finished.folder / "run.log").read_text("utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
     answers = [line for line in lines if line["event"] == "answer"]
-    assert [line["event"] for line in lines] == ["sending", "answer", "answer", "ended"]
+    assert [line["event"] for line in lines] == ["reading", "planned", "sending", "answer", "answer", "ended"]
     assert [(line["ledger_row"], line["verdict"], line["http_status"]) for line in answers] == [
         (1, "created", 201),
         (2, "rejected", 400),

@@ -68,7 +68,8 @@ def deferred_signals() -> Iterator[Callable[[], None]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    check()
+        # Here, not behind the block: whatever the second signal was turned into on its way, it was a signal.
+        check()
 
 
 def raise_on_sigterm() -> None:

@@ -14,7 +14,7 @@ from import_cases import HEADER, PLATFORMS, Site, cells_of, config_of, devices, 
 from openpyxl import Workbook
 
 from pipeline.errors import ExitCode, SourceError
-from pipeline.interrupt import TerminatedError
+from pipeline.interrupt import TerminatedError, deferred_signals
 from pipeline.load import LoadOptions
 from pipeline.run import import_files, validate_files
 from pipeline.simulator import RunningSimulator, SimulatorSettings, running
@@ -432,6 +432,16 @@ def test_a_signal_while_reading_is_no_problem_of_the_file(
     assert raised.type is problem
     assert signal.getsignal(number) is before
     assert list((site.folder / "runs").iterdir()) == []
+
+
+def test_a_second_signal_is_no_problem_of_the_file_either() -> None:
+    """It raises at once, and what a library makes of that on the way is not what the user is told."""
+    with pytest.raises(KeyboardInterrupt), deferred_signals():
+        signal.raise_signal(signal.SIGINT)
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as problem:
+            raise SourceError("the file can be read in two ways") from problem
 
 
 def test_ctrl_c_while_reading_leaves_nothing_behind(site: Site) -> None:

@@ -78,7 +78,10 @@ def test_the_pages_example_arrives_as_it_is_printed(site: Site, file: str, route
     assert finished.exit_code is ExitCode.OK
     assert created["_import_id"] == entity.pop("id")
     assert list(entity.items()) == list(SEED_ENTITY.items())
-    assert stored.collection == collection("androidForWork", cast)
+    profile_id = "662e6120-f781-46fa-a5ec-e01b2ff83173"  # the row's own
+    assert (
+        stored.collection == f"deviceManagement/deviceConfigurations/{profile_id}/{cast}/managedDeviceCertificateStates"
+    )
 
 
 def test_the_platforms_of_1706_go_to_their_routes(site: Site) -> None:

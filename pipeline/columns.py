@@ -6,12 +6,8 @@ from difflib import get_close_matches
 
 from pipeline.editions import Edition
 from pipeline.findings import Code, Finding, finding, shorten
+from pipeline.identity import fold_header
 from pipeline.model import IMPORT_PREFIX, ROUTING_COLUMNS, ColumnMap, Row, Values
-
-
-def fold_header(text: str) -> str:
-    """Return the header as it is compared: letter case and all white space are left out."""
-    return "".join(text.split()).casefold()
 
 
 def match_columns(

@@ -14,6 +14,12 @@ KEY_VERSION = 1
 # Between digits only: a leading minus is the sign of a serial number.
 HEX_SEPARATORS = re.compile(r"(?<=[0-9A-Fa-f])[\s:-]+(?=[0-9A-Fa-f])")
 HEX = re.compile(r"[0-9A-Fa-f]+")
+GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def fold_header(text: str) -> str:
+    """Return the header as it is compared: letter case and all white space are left out."""
+    return "".join(text.split()).casefold()
 
 
 def hex_digits(text: str) -> str:

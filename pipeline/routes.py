@@ -1,15 +1,13 @@
 """Platform and profile type -> collection path. A cell can never change the shape of a URL."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipeline.editions import COLLECTION, Edition, ProfileType, Route
 from pipeline.findings import Code, Finding, finding
+from pipeline.identity import GUID
 from pipeline.model import PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN, Values
-
-GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from import_cases import (
     report_of,
     totals_of,
 )
+from page_example import SEED_PROPERTIES
 
 from pipeline.editions import EDITIONS, EnumType, PrimitiveType, Property
 from pipeline.errors import ExitCode, LockHeldError, PreflightError, SourceError, UsageError
@@ -32,22 +33,6 @@ from pipeline.simulator import Fault, RetryAfterForm, SimulatorSettings, running
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
 
-SEED_ENTITY = {
-    "@odata.type": "#microsoft.graph.managedDeviceCertificateState",
-    "devicePlatform": "androidForWork",
-    "certificateKeyUsage": "digitalSignature",
-    "certificateProfileDisplayName": "Certificate Profile Display Name value",
-    "deviceDisplayName": "Device Display Name value",
-    "userDisplayName": "User Display Name value",
-    "serverUrl": "https://example.com/serverUrl/",
-    "certificateExpirationDateTime": "2017-01-01T00:02:14.9489247-08:00",
-    "lastCertificateStateChangeDateTime": "2017-01-01T00:01:10.7144639-08:00",
-    "certificateIssuer": "Certificate Issuer value",
-    "certificateThumbprint": "Certificate Thumbprint value",
-    "certificateSerialNumber": "Certificate Serial Number value",
-    "certificateKeyLength": 4,
-    "enhancedKeyUsage": "Enhanced Key Usage value",
-}
 """The request of Microsoft's page of 2017."""
 
 
@@ -77,7 +62,7 @@ def test_the_pages_example_arrives_as_it_is_printed(site: Site, file: str, route
     (created,) = read_csv(finished.folder / "created.csv")
     assert finished.exit_code is ExitCode.OK
     assert created["_import_id"] == entity.pop("id")
-    assert list(entity.items()) == list(SEED_ENTITY.items())
+    assert list(entity.items()) == list(SEED_PROPERTIES.items())
     profile_id = "662e6120-f781-46fa-a5ec-e01b2ff83173"  # the row's own
     assert (
         stored.collection == f"deviceManagement/deviceConfigurations/{profile_id}/{cast}/managedDeviceCertificateStates"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from page_example import SEED_PROPERTIES
 
 from pipeline.editions import EDITIONS, ENTITY_TYPE, Edition, EnumType, PrimitiveType
 from pipeline.errors import UsageError
@@ -20,24 +21,6 @@ IOS = f"{CONFIGURATIONS}/{PROFILE_ID}/microsoft.graph.iosScepCertificateProfile/
 CALLER_ID = "0d6f2d1e-5a43-4a0e-8f0e-2f2f6c1f7a01"
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused over http, and without the time to load authorities
 WALL_S = 1_795_423_753.5  # 2026-11-23T08:49:13.5Z
-
-# The request that Microsoft's page of June 2017 prints.
-SEED_BODY: dict[str, object] = {
-    "@odata.type": "#microsoft.graph.managedDeviceCertificateState",
-    "devicePlatform": "androidForWork",
-    "certificateKeyUsage": "digitalSignature",
-    "certificateProfileDisplayName": "Certificate Profile Display Name value",
-    "deviceDisplayName": "Device Display Name value",
-    "userDisplayName": "User Display Name value",
-    "serverUrl": "https://example.com/serverUrl/",
-    "certificateExpirationDateTime": "2017-01-01T00:02:14.9489247-08:00",
-    "lastCertificateStateChangeDateTime": "2017-01-01T00:01:10.7144639-08:00",
-    "certificateIssuer": "Certificate Issuer value",
-    "certificateThumbprint": "Certificate Thumbprint value",
-    "certificateSerialNumber": "Certificate Serial Number value",
-    "certificateKeyLength": 4,
-    "enhancedKeyUsage": "Enhanced Key Usage value",
-}
 
 
 @contextmanager
@@ -95,18 +78,18 @@ def test_route_accepts(edition: str, cast: str) -> None:
 def test_seed_example() -> None:
     """The request that the 2017 page prints is answered with 201, its values to the letter and in its order."""
     with talking() as (client, _):
-        response = client.post(IOS, content=json.dumps(SEED_BODY), headers={"Content-Type": "application/json"})
+        response = client.post(IOS, content=json.dumps(SEED_PROPERTIES), headers={"Content-Type": "application/json"})
 
-    names = list(SEED_BODY)
+    names = list(SEED_PROPERTIES)
     assert response.status_code == 201
     assert list(response.json()) == [names[0], "id", *names[1:]]
-    assert {**response.json(), "id": ""} == {**SEED_BODY, "id": ""}
+    assert {**response.json(), "id": ""} == {**SEED_PROPERTIES, "id": ""}
 
 
 def test_support_headers() -> None:
     """Every answer carries a request-id, the caller's client-request-id, the date and no Location."""
     with talking() as (client, _):
-        response = client.post(IOS, json=SEED_BODY, headers={"client-request-id": CALLER_ID})
+        response = client.post(IOS, json=SEED_PROPERTIES, headers={"client-request-id": CALLER_ID})
 
     assert GUID.fullmatch(response.headers["request-id"])
     assert response.headers["client-request-id"] == CALLER_ID
@@ -191,7 +174,7 @@ WRONG_VALUES: list[tuple[str, object, str]] = [
 def test_wrong_value(name: str, value: object, reason: str) -> None:
     """A value of the wrong JSON type, out of range, or no member is a 400 that names the property."""
     with talking() as (client, simulator):
-        response = client.post(IOS, json={**SEED_BODY, name: value})
+        response = client.post(IOS, json={**SEED_PROPERTIES, name: value})
 
         message = f"Cannot convert the value of the property '{name}': {reason}."
         assert error_of(response) == (400, "BadRequest", message)
@@ -216,7 +199,7 @@ def test_wrong_value(name: str, value: object, reason: str) -> None:
 def test_value_at_the_limit(name: str, value: object) -> None:
     """A value at the limit of its OData type is stored to the letter; PKI knowledge is not the service's matter."""
     with talking() as (client, _):
-        response = client.post(IOS, json={**SEED_BODY, name: value})
+        response = client.post(IOS, json={**SEED_PROPERTIES, name: value})
 
     assert (response.status_code, response.json()[name]) == (201, value)
 
@@ -255,7 +238,7 @@ def test_null_for_nullable() -> None:
 def test_undeclared_property(extra: dict[str, object], message: str) -> None:
     """A property that the edition does not declare, an id, or another @odata.type is a 400."""
     with talking() as (client, _):
-        assert error_of(client.post(IOS, json={**SEED_BODY, **extra})) == (400, "BadRequest", message)
+        assert error_of(client.post(IOS, json={**SEED_PROPERTIES, **extra})) == (400, "BadRequest", message)
 
 
 UNREADABLE = "Unable to read JSON request payload. Please ensure it is valid JSON in UTF-8."
@@ -290,7 +273,7 @@ def test_no_json_object(content: bytes, message: str) -> None:
 def test_other_media_type(media_type: str) -> None:
     """A create that does not say application/json is a 415."""
     with talking() as (client, _):
-        response = client.post(IOS, content=json.dumps(SEED_BODY), headers={"Content-Type": media_type})
+        response = client.post(IOS, content=json.dumps(SEED_PROPERTIES), headers={"Content-Type": media_type})
 
     assert error_of(response)[:2] == (415, "UnsupportedMediaType")
 
@@ -298,8 +281,8 @@ def test_other_media_type(media_type: str) -> None:
 def test_large_body() -> None:
     """A body of one megabyte is read; one of more than four is a 413."""
     with talking() as (client, _):
-        accepted = client.post(IOS, json={**SEED_BODY, "userDisplayName": "x" * 1_000_000})
-        refused = client.post(IOS, json={**SEED_BODY, "userDisplayName": "x" * 4_200_000})
+        accepted = client.post(IOS, json={**SEED_PROPERTIES, "userDisplayName": "x" * 1_000_000})
+        refused = client.post(IOS, json={**SEED_PROPERTIES, "userDisplayName": "x" * 4_200_000})
 
     assert accepted.status_code == 201
     assert error_of(refused) == (413, "RequestEntityTooLarge", "The request is larger than 4 MB.")
@@ -330,7 +313,7 @@ NO_ROUTE = "No method match route template"
 def test_wrong_path(path: str, status: int, code: str) -> None:
     """A create under a path that the edition does not have is refused, and nothing is created."""
     with talking() as (client, simulator):
-        response = client.post(path, json=SEED_BODY)
+        response = client.post(path, json=SEED_PROPERTIES)
 
         assert error_of(response)[:2] == (status, code)
         assert (simulator.state().writes, simulator.state().created) == (1, 0)
@@ -339,7 +322,7 @@ def test_wrong_path(path: str, status: int, code: str) -> None:
 def test_no_route_message() -> None:
     """The refusal of an unknown route has the words in which Intune puts it."""
     with talking() as (client, _):
-        response = client.post(f"{CONFIGURATIONS}/{PROFILE_ID}/microsoft.graph.other/states", json=SEED_BODY)
+        response = client.post(f"{CONFIGURATIONS}/{PROFILE_ID}/microsoft.graph.other/states", json=SEED_PROPERTIES)
 
     assert error_of(response)[2] == (
         "No OData route exists that match template ~/singleton/navigation/key/cast/navigation with http verb POST for "
@@ -351,7 +334,7 @@ def test_no_route_message() -> None:
 def test_other_version() -> None:
     """A path below another version root than /beta is a 404."""
     with talking() as (client, simulator):
-        response = client.post(simulator.service_root.replace("/beta", "/v1.0") + IOS, json=SEED_BODY)
+        response = client.post(simulator.service_root.replace("/beta", "/v1.0") + IOS, json=SEED_PROPERTIES)
 
     assert error_of(response)[:2] == (404, "ResourceNotFound")
 
@@ -361,7 +344,9 @@ def test_no_bearer(authorization: str | None) -> None:
     """A request without a bearer is a 401 with a challenge, and nothing is counted as a write."""
     with talking() as (client, simulator):
         del client.headers["Authorization"]
-        response = client.post(IOS, json=SEED_BODY, headers={"Authorization": authorization} if authorization else {})
+        response = client.post(
+            IOS, json=SEED_PROPERTIES, headers={"Authorization": authorization} if authorization else {}
+        )
 
         assert error_of(response) == (401, "InvalidAuthenticationToken", "Access token is empty.")
         assert response.headers["WWW-Authenticate"].startswith('Bearer realm=""')
@@ -381,7 +366,7 @@ def test_wrong_bearer() -> None:
 def test_get_patch_delete() -> None:
     """An object is read, changed in part, deleted, and then not found by any of the three."""
     with talking() as (client, simulator):
-        created = client.post(IOS, json=SEED_BODY).json()
+        created = client.post(IOS, json=SEED_PROPERTIES).json()
         path = f"{IOS}/{created['id']}"
         changed = {**created, "certificateKeyLength": 4096}
 
@@ -410,7 +395,7 @@ def test_get_patch_delete() -> None:
 def test_wrong_patch(body: dict[str, object]) -> None:
     """A PATCH is checked like a create, and a refused one changes nothing."""
     with talking() as (client, _):
-        created = client.post(IOS, json=SEED_BODY).json()
+        created = client.post(IOS, json=SEED_PROPERTIES).json()
         path = f"{IOS}/{created['id']}"
 
         assert error_of(client.patch(path, json=body))[:2] == (400, "BadRequest")
@@ -420,7 +405,7 @@ def test_wrong_patch(body: dict[str, object]) -> None:
 def test_put() -> None:
     """PUT is not among the methods of an object, and counts as a write all the same."""
     with talking() as (client, simulator):
-        response = client.put(f"{IOS}/{PROFILE_ID}", json=SEED_BODY)
+        response = client.put(f"{IOS}/{PROFILE_ID}", json=SEED_PROPERTIES)
 
         assert (response.status_code, response.headers["Allow"]) == (405, "GET, PATCH, DELETE")
         assert simulator.state().writes == 1
@@ -428,7 +413,7 @@ def test_put() -> None:
 
 def create_many(client: httpx.Client, count: int) -> list[str]:
     """Create objects and return their ids in order."""
-    bodies = [{**SEED_BODY, "deviceDisplayName": f"device {number}"} for number in range(count)]
+    bodies = [{**SEED_PROPERTIES, "deviceDisplayName": f"device {number}"} for number in range(count)]
     return [client.post(IOS, json=body).json()["id"] for body in bodies]
 
 
@@ -462,7 +447,7 @@ def test_paging_while_deleting() -> None:
         link = client.get(IOS).json()["@odata.nextLink"]
         client.delete(f"{IOS}/{ids[0]}")
         client.delete(f"{IOS}/{ids[2]}")
-        added = client.post(IOS, json=SEED_BODY).json()["id"]
+        added = client.post(IOS, json=SEED_PROPERTIES).json()["id"]
 
         assert pages(client, link) == [[ids[3], added]]
 
@@ -519,7 +504,7 @@ def test_create_under_profiles() -> None:
     ]
 
     with talking(SimulatorSettings(profiles=PROFILES)) as (client, simulator):
-        assert [client.post(path, json=SEED_BODY).status_code for path in paths] == [201, 404, 400, 201]
+        assert [client.post(path, json=SEED_PROPERTIES).status_code for path in paths] == [201, 404, 400, 201]
         assert simulator.state().created == 2
 
 
@@ -527,8 +512,8 @@ def test_state_for_other_processes() -> None:
     """The state is served as JSON without a bearer and without counting, duplicates compared without letter case."""
     with talking() as (client, simulator):
         for name in ("Laptop", "LAPTOP", "laptop", "other"):
-            client.post(IOS, json={**SEED_BODY, "deviceDisplayName": name})
-        client.post(IOS.replace("iosScep", "macOSScep"), json=SEED_BODY)
+            client.post(IOS, json={**SEED_PROPERTIES, "deviceDisplayName": name})
+        client.post(IOS.replace("iosScep", "macOSScep"), json=SEED_PROPERTIES)
         url = simulator.service_root.removesuffix("/beta") + "/_simulator/state"
 
         del client.headers["Authorization"]

@@ -12,8 +12,7 @@ from pydantic import BeforeValidator
 
 from pipeline.editions import COLLECTION
 from pipeline.findings import shorten
-
-GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+from pipeline.identity import GUID
 
 
 class Cloud(StrEnum):

@@ -29,6 +29,7 @@ from pipeline.config.fields import (
     shown,
 )
 from pipeline.editions import COLLECTION, EDITIONS, Edition, EnumType, ProfileType
+from pipeline.identity import fold_header
 from pipeline.model import PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN
 
 PREFIX = "CERTSTATE_"
@@ -258,8 +259,7 @@ def _header_problems(settings: Settings) -> Iterator[Problem]:
     property_of: dict[str, str] = {}
     for name, headers in settings.columns.items():
         for header in headers:
-            # Headers are compared without letter case and white space, as columns.py does it.
-            folded = "".join(header.split()).casefold()
+            folded = fold_header(header)
             if not folded:
                 yield ("columns", name), "a header is empty; write the header's text or remove it"
             elif property_of.setdefault(folded, name) != name:

@@ -15,6 +15,7 @@ from typing import NamedTuple, TextIO
 
 from pipeline.editions import Edition
 from pipeline.findings import Finding
+from pipeline.identity import fold_header
 from pipeline.model import (
     FORMULA_STARTS,
     IMPORT_PREFIX,
@@ -127,7 +128,7 @@ def _columns(header: Iterable[str], properties: Iterable[str]) -> Iterator[_Colu
     """Yield each cell's column, None where an earlier report's own column stands."""
     seen = Counter[str]()
     for cell, meant in zip_longest(header, properties, fillvalue=""):
-        name = meant.casefold() or "".join(cell.split()).casefold()
+        name = meant.casefold() or fold_header(cell)
         yield None if name.startswith(IMPORT_PREFIX) else _Column(name, seen[name])
         seen[name] += 1
 

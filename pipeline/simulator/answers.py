@@ -10,7 +10,8 @@ from http import HTTPStatus
 from time import gmtime, strftime
 from typing import NamedTuple
 
-from pipeline.simulator.settings import GUID, ErrorShape, RetryAfterForm
+from pipeline.identity import GUID
+from pipeline.simulator.settings import ErrorShape, RetryAfterForm
 
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 HTML_TYPE = "text/html; charset=us-ascii"

@@ -5,8 +5,9 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from pipeline.editions import COLLECTION, Edition
+from pipeline.identity import GUID
 from pipeline.simulator.answers import Problem, no_route
-from pipeline.simulator.settings import GUID, Profile
+from pipeline.simulator.settings import Profile
 
 VERSION_ROOT = "/beta"
 BATCH_PATH = "/$batch"

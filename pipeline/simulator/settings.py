@@ -1,15 +1,13 @@
 """What the simulator is told: edition, quota, error shapes, faults, profiles. No I/O."""
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from pipeline.editions import EDITIONS
 from pipeline.errors import UsageError
-
-GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+from pipeline.identity import GUID
 
 
 class Window(StrEnum):

@@ -32,13 +32,14 @@ from pipeline.report import (
     write_created_rows,
     write_document,
     write_input_rows,
+    write_repairs,
 )
 
 TO_MEND = (State.INVALID, State.CONFLICTING, State.REJECTED, State.REJECTED_BEFORE, State.UNSENT, State.PLANNED)
 """What errors.csv holds: rows that are not settled well and whose condition is known."""
 
 UNDERSTOOD = {
-    "validate": {"--edition", "--out", "--strict"},
+    "validate": {"--edition", "--out", "--preset", "--strict", "--no-repair"},
     "resume": {"--graph-url", "--state"},
     "report": {"--graph-url", "--state"},
 }
@@ -100,6 +101,7 @@ def conclude_run(
             write_input_rows(folder / "unknown.csv", lambda: report_rows(ledger, run_id, [State.UNKNOWN]), sources)
             created = report_rows(ledger, run_id, [State.CREATED])
             write_created_rows(folder / "created.csv", created, sources, EDITIONS[run.edition])
+        write_repairs(folder / "repairs.csv", placed_findings(ledger, run_id), sources)
         document = document_of(summary, placed_findings(ledger, run_id), sources)
         write_document(folder / "report.json", document)
     except OSError as problem:

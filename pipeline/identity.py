@@ -14,12 +14,51 @@ KEY_VERSION = 1
 # Between digits only: a leading minus is the sign of a serial number.
 HEX_SEPARATORS = re.compile(r"(?<=[0-9A-Fa-f])[\s:-]+(?=[0-9A-Fa-f])")
 HEX = re.compile(r"[0-9A-Fa-f]+")
+INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+"""Marks that nobody sees: Windows' certificate dialog put U+200E before a copied thumbprint (KB 2023835)."""
+
+JOINERS = re.compile(r"[\u200c\u200d]+")
+UNBREAKABLE_BLANKS = str.maketrans({"\u00a0": " ", "\u202f": " "})
+
+FAILED_FORMULA = re.compile(
+    r"#(?:N/A|NV|N/D!?|N/B|GETTING_DATA|DIV/0!|[\u00a1\u00bf]?[A-Z_\u00c0-\u00de]{2,14}[!?])", re.ASCII
+)
+"""What Excel shows, and writes into a CSV file, where it could not calculate: #N/A, #REF!, and #WERT!, #NOM? and the
+like in other languages ("How to correct a #... error", Microsoft)."""
+
 GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
+def without_marks(text: str) -> str:
+    """Return the text without the marks that nobody sees.
+
+    Joiners stay between letters, where they spell (Persian, Hindi) or make one sign of several emoji.
+    """
+    return text if text.isascii() else JOINERS.sub(_spelling, INVISIBLE.sub("", text))
+
+
+def _spelling(found: re.Match[str]) -> str:
+    text, start, end = found.string, found.start(), found.end()
+    beside = (text[start - 1] if start else "") + text[end : end + 1]
+    return found.group() if len(beside) == 2 and not any(each.isascii() or each.isspace() for each in beside) else ""
+
+
+def fold_word(text: str) -> str:
+    """Return a cell as `values:` compares it: letter case, blanks around it and invisible marks are left out."""
+    return without_marks(text.translate(UNBREAKABLE_BLANKS)).strip().casefold()
+
+
+def failed_formula(text: str) -> str:
+    """Return what the whole cell shows of a formula that failed, such as #N/A; "" when it shows something else."""
+    if "#" not in text:
+        return ""
+    shown = without_marks(text.translate(UNBREAKABLE_BLANKS)).strip()
+    return shown if FAILED_FORMULA.fullmatch(shown) else ""
+
+
 def fold_header(text: str) -> str:
-    """Return the header as it is compared: letter case and all white space are left out."""
-    return "".join(text.split()).casefold()
+    """Return the header as it is compared: letter case, white space and invisible marks are left out."""
+    return "".join(without_marks(text).split()).casefold()
 
 
 def hex_digits(text: str) -> str:

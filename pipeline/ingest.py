@@ -1,23 +1,40 @@
 """Phase one: files -> staged rows in the ledger, judged and routed, and planned once all files are read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from pipeline.columns import match_columns, pick_values
+from pipeline.certificates import without_private_keys
+from pipeline.columns import count_known_columns, match_columns, pick_values
 from pipeline.config import Settings
 from pipeline.editions import EDITIONS, Edition, Route
 from pipeline.errors import SourceError
-from pipeline.findings import Code, Finding, Severity, finding
-from pipeline.identity import fingerprint_of, key_of
+from pipeline.findings import Code, Finding, Severity, finding, shorten
+from pipeline.identity import fingerprint_of, fold_header, key_of
 from pipeline.ledger import Ledger, NewSource, add_source, add_source_finding, plan_run, stage_rows
-from pipeline.load import LoadOptions, Table, open_tables, sha256_of
-from pipeline.model import IMPORT_PREFIX, ROUTING_COLUMNS, ColumnMap, Operation, Request, Row, StagedRow, Values
+from pipeline.load import CERTIFICATE_FILE_HEADER, LoadOptions, Table, open_tables, sha256_of
+from pipeline.model import (
+    EXTRA_COLUMNS,
+    IMPORT_PREFIX,
+    ColumnMap,
+    Operation,
+    Request,
+    Row,
+    StagedRow,
+    Values,
+)
+from pipeline.presets import Preset, known_headers
 from pipeline.routes import Profile, RouteTable, route_row
-from pipeline.validate import Validator, numeric_identifiers, open_validator, validate_values
-from pipeline.values import ValueRules, apply_rules, value_rules
+from pipeline.templates import Template, parse_template
+from pipeline.validate import Validator, open_validator, validate_values
+from pipeline.values import CERTIFIED, DateRules, Prepared, ValueRules, apply_rules, value_rules
 
 CODE_COLUMN = f"{IMPORT_PREFIX}code"
+
+OWN_HEADERS = frozenset(fold_header(header) for header in CERTIFICATE_FILE_HEADER)
+"""Columns that the loader gives to certificate files, for templates and readers: nobody wrote them by mistake."""
 
 
 NEVER_SEEN_AGAIN = {
@@ -29,6 +46,18 @@ NEVER_SEEN_AGAIN = {
         "the workbook held an identifier of this row as a number when it was read first, so digits may be lost",
         "put the value in from its source",
     ),
+    Code.BROKEN_QUOTES: (
+        "the quotes of the row were broken when it was read first, so its cells could not be told apart",
+        "put each value under its header",
+    ),
+    Code.UNCALCULATED_FORMULA: (
+        "a cell of this row held a formula without a result when it was read first",
+        "enter the value",
+    ),
+    Code.MERGED_CELL: (
+        "a cell of this row was merged with another one when it was read first, so it had no value of its own",
+        "enter the value",
+    ),
 }
 """Damage that errors.csv cannot show: there each row has a cell for each column, and all cells are text. So the code
 that it carries keeps the row out until somebody has mended it and said so."""
@@ -36,33 +65,66 @@ that it carries keeps the row out until somebody has mended it and said so."""
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All that decides what a row becomes, as the configuration declares it."""
+    """All that decides what a row becomes, as the configuration, the preset and the command line declare it."""
 
     edition: Edition
-    aliases: dict[str, tuple[str, ...]]
+    aliases: Mapping[str, tuple[str, ...]]
+    ignored_headers: frozenset[str]  # folded
+    templates: Mapping[str, Template]
+    defaults: Mapping[str, str]
     required_columns: frozenset[str]
     values: ValueRules
     validator: Validator
     routes: RouteTable
+    is_strict: bool  # warnings count as errors
 
 
-def rules_of(settings: Settings, *, is_strict: bool) -> Rules:
-    """Return the rules that the settings declare."""
+def rules_of(settings: Settings, *, is_strict: bool, preset: Preset | None = None, repairs: bool = True) -> Rules:
+    """Return the rules that the settings declare; what the preset says counts where they are silent.
+
+    Without `repairs` values are sent as the files have them, or refused; what the settings declare is still done.
+    """
     edition = EDITIONS[settings.edition]
     required = edition.required - set(settings.optional)
-    names = (*(each.name for each in edition.properties), *ROUTING_COLUMNS)
+    names = (*(each.name for each in edition.properties), *EXTRA_COLUMNS)
+    known = known_headers(preset, edition, settings.columns, settings.templates)
+    zone = settings.zone or (ZoneInfo(preset.timezone) if preset and preset.timezone else None)
+    number = settings.date_number or (preset.date_number if preset else None)
     return Rules(
         edition,
-        {name: tuple(headers) for name, headers in settings.columns.items()},
+        known.aliases,
+        known.ignored,
+        {name: parse_template(text) for name, text in settings.templates.items()},
+        settings.defaults,
         required - set(settings.defaults),
-        value_rules(names, settings.values, settings.defaults),
-        open_validator(edition, required=required, zone=settings.zone, is_strict=is_strict),
+        value_rules(
+            edition,
+            names,
+            replacements=_replacements(settings, preset, names),
+            defaults=settings.defaults,
+            dates=DateRules(settings.date_order, number, zone),
+            serial=settings.serial or (preset.serial if preset else None),
+            repairs=repairs,
+        ),
+        open_validator(edition, required=required),
         RouteTable(
             edition,
             tuple(Profile(each.id, each.platform, each.name, each.profile_type) for each in settings.profiles),
             tuple(Route(each.platform, each.profile_type, each.path) for each in settings.routes),
         ),
+        is_strict,
     )
+
+
+def _replacements(settings: Settings, preset: Preset | None, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    replacements = {name: dict(settings.values.get(name, {})) for name in names}
+    if preset is not None:
+        for name in names:
+            replacements[name] = dict.fromkeys(preset.empty_words, "") | replacements[name]
+        for name, pairs in preset.values:
+            if name in replacements:
+                replacements[name] = dict(pairs) | replacements[name]
+    return replacements
 
 
 def ingest_files(
@@ -81,6 +143,8 @@ def ingest_files(
     """
     rows_read = 0
     rows_expected = 0
+    known = partial(count_known_columns, edition=rules.edition, aliases=rules.aliases, templates=rules.templates)
+    options = replace(options, known_columns=known)
     for path in paths:
         skipped: list[Table] = []
         matched = 0
@@ -97,7 +161,7 @@ def ingest_files(
             rows_of_table = 0
             code_at = _code_column(table.header)
             for chunk in table.chunks:
-                staged = [judge_row(row, columns, rules, code_at=code_at) for row in chunk.rows]
+                staged = list(judge_rows(chunk.rows, columns, rules, code_at=code_at))
                 stage_rows(ledger, run_id, source_pk, staged, blank_rows=chunk.blank_rows)
                 rows_of_table += len(staged)
                 rows_read += len(staged)
@@ -108,7 +172,7 @@ def ingest_files(
         if not matched or (skipped and options.sheets):
             raise _without_header(path, skipped[0], rules)
         for table in skipped:
-            source_pk = add_source(ledger, run_id, _source_of(table, digest), ())
+            source_pk = add_source(ledger, run_id, _source_of(table, digest), table.findings)
             message = (
                 f"sheet {table.sheet} was not read, about {table.rows_estimate:,} rows: its row "
                 f"{table.header_row_number} names no known column"
@@ -121,47 +185,104 @@ def ingest_files(
 
 
 def _columns_of(table: Table, rules: Rules) -> ColumnMap | None:
-    columns = match_columns(table.header, rules.edition, aliases=rules.aliases, required=rules.required_columns)
-    if columns is None or not rules.validator.is_strict:
-        return columns
-    return replace(columns, findings=tuple(_judged(each, rules) for each in columns.findings))
+    columns = match_columns(
+        table.header,
+        rules.edition,
+        aliases=rules.aliases,
+        required=rules.required_columns,
+        templates=rules.templates,
+        certified=CERTIFIED,
+        ignored=rules.ignored_headers | (OWN_HEADERS if table.header == CERTIFICATE_FILE_HEADER else frozenset()),
+    )
+    if columns is None:
+        return None
+    places = dict(zip(columns.names, columns.indexes, strict=True))
+    filled = tuple(
+        finding(Code.DECLARED_VALUE, f"{name} is {shorten(text)} in every row, as `defaults:` declares", column=name)
+        for name, text in rules.defaults.items()
+        if places.get(name) is None and name not in rules.templates
+    )
+    findings = (*table.findings, *columns.findings, *filled)
+    return replace(columns, findings=tuple(_judged(each, rules) for each in findings))
 
 
 def _judged(found: Finding, rules: Rules) -> Finding:
-    return found._replace(severity=Severity.ERROR) if rules.validator.is_strict else found
+    is_raised = rules.is_strict and found.severity is Severity.WARNING
+    return found._replace(severity=Severity.ERROR) if is_raised else found
 
 
-def judge_row(row: Row, columns: ColumnMap, rules: Rules, *, code_at: int | None = None) -> StagedRow:
-    """Return the row with its request, or with every finding that keeps it from having one.
+def judge_rows(
+    rows: Sequence[Row], columns: ColumnMap, rules: Rules, *, code_at: int | None = None
+) -> Iterator[StagedRow]:
+    """Yield the rows of one table in their order, each with its request or every finding that keeps it from one.
 
     `code_at` is the cell in which our own errors.csv says what was wrong with the row.
     """
-    cells = row.cells + row.extra_cells
-    damage = _damage(row, code_at)
-    if damage:
-        # Nothing else is said of it: a lost or an extra delimiter shifts all cells behind it.
-        return StagedRow(row.row_number, cells, "", None, damage)
-    picked = pick_values(row, columns)
-    if any(each.severity is Severity.ERROR for each in columns.findings):
-        # The finding stands once, with the file; what errors.csv could not show any more stands with the row.
-        return StagedRow(row.row_number, cells, "", None, numeric_identifiers(picked, rules.edition))
-    values = apply_rules(picked, rules.values)
+    is_refused = any(each.severity is Severity.ERROR for each in columns.findings)
+    rows = [_without_secrets(row) for row in rows]
+    damage_of = [_damage(row, code_at) for row in rows]
+    picked = [pick_values(row, columns) for row, damage in zip(rows, damage_of, strict=True) if not damage]
+    prepared = iter(apply_rules(picked, rules.values))
+    given = iter(picked)
+    for row, damage in zip(rows, damage_of, strict=True):
+        if damage:
+            # Nothing else is said of it: a lost or an extra delimiter shifts all cells behind it.
+            yield StagedRow(row.row_number, row.cells + row.extra_cells, "", None, damage)
+        elif is_refused:
+            # The finding stands once, with the file; what errors.csv could not show any more stands with the row.
+            kept = tuple(each for each in next(prepared).findings if each.code in NEVER_SEEN_AGAIN)
+            yield StagedRow(row.row_number, row.cells, "", None, kept)
+        else:
+            yield _judge_row(row, next(given), next(prepared), rules)
+
+
+def _without_secrets(row: Row) -> Row:
+    """Return the row without private keys, which stand beside certificates: they must not reach ledger or reports."""
+    if not any("PRIVATE" in cell for cell in (*row.cells, *row.extra_cells)):
+        return row
+    cells, extra_cells = (tuple(map(without_private_keys, each)) for each in (row.cells, row.extra_cells))
+    return row._replace(cells=cells, extra_cells=extra_cells)
+
+
+def _judge_row(row: Row, given: Values, prepared: Prepared, rules: Rules) -> StagedRow:
+    values = prepared.values
     judged = validate_values(values, rules.validator)
     routed = route_row(values, judged.platform, rules.routes)
     properties = judged.state.model_dump(exclude_none=True, exclude={"odata_type"}) if judged.state else {}
-    key = key_of(routed.collection, properties or _given(values))
-    findings = (*judged.findings, *routed.findings)
-    if not key:
-        findings += (finding(Code.NO_IDENTITY, "no thumbprint, and no issuer with a serial number"),)
-    if judged.state is None or not routed.collection or not key:
-        return StagedRow(row.row_number, cells, judged.platform, None, findings)
+    key = key_of(routed.collection, properties or _filled(values))
+    found = (*prepared.findings, *_not_said_yet((*judged.findings, *routed.findings), given, prepared))
+    if not key and not _lacks_certificate(prepared):
+        found += (finding(Code.NO_IDENTITY, "no thumbprint, and no issuer with a serial number"),)
+    findings = tuple(_judged(each, rules) for each in found)
+    is_valid = bool(key) and not any(each.severity is Severity.ERROR for each in findings)
+    if judged.state is None or not is_valid or not routed.collection:
+        return StagedRow(row.row_number, row.cells, judged.platform, None, findings)
     body = judged.state.model_dump_json(by_alias=True, exclude_none=True).encode()
     fingerprint = fingerprint_of(rules.edition, properties)
     request = Request(Operation.CREATE, routed.collection, body, key, fingerprint)
-    return StagedRow(row.row_number, cells, judged.platform, request, findings)
+    return StagedRow(row.row_number, row.cells, judged.platform, request, findings)
+
+
+def _not_said_yet(findings: Sequence[Finding], given: Values, prepared: Prepared) -> Iterator[Finding]:
+    """Yield the findings on values that no rule has refused already, with the value as the file has it."""
+    refused = prepared.refused_columns
+    text_of = dict(zip(given.columns.headers, given.texts, strict=True)) if findings else {}
+    columns = zip(given.columns.names, given.columns.headers, strict=True)
+    certified = {header for name, header in columns if name in CERTIFIED} if _lacks_certificate(prepared) else set()
+    for each in findings:
+        is_cured_with_another = each.code is Code.MISSING_VALUE and each.column in certified
+        if each.column not in refused and not is_cured_with_another:
+            yield each._replace(value=shorten(text_of.get(each.column, each.value))) if each.value else each
+
+
+def _lacks_certificate(prepared: Prepared) -> bool:
+    """Return whether the row's certificate cannot be read, so that what it would have said is missing too."""
+    return any(each.code is Code.NOT_A_CERTIFICATE for each in prepared.findings)
 
 
 def _damage(row: Row, code_at: int | None) -> tuple[Finding, ...]:
+    if row.broken:
+        return (finding(Code.BROKEN_QUOTES, row.broken),)
     if row.missing_cells or row.extra_cells:
         return (_ragged(row),)
     if code_at is None:
@@ -169,7 +290,7 @@ def _damage(row: Row, code_at: int | None) -> tuple[Finding, ...]:
     return tuple(_not_mended(code) for code in NEVER_SEEN_AGAIN if code in row.cells[code_at])
 
 
-def _given(values: Values) -> dict[str, str]:
+def _filled(values: Values) -> dict[str, str]:
     return {name: text for name, text in zip(values.columns.names, values.texts, strict=True) if text.strip()}
 
 

@@ -13,8 +13,9 @@ IMPORT_PREFIX = "_import_"
 
 PROFILE_ID_COLUMN = "deviceConfigurationId"
 PROFILE_TYPE_COLUMN = "profileType"
-ROUTING_COLUMNS = (PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN)
-"""Columns that choose the route and are no properties of the object."""
+CERTIFICATE_COLUMN = "certificate"
+EXTRA_COLUMNS = (PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN, CERTIFICATE_COLUMN)
+"""Columns that are no properties of the object: two choose the route, the third holds the certificate itself."""
 
 
 FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n'")
@@ -29,6 +30,9 @@ class CellType(StrEnum):
     NUMBER = "number"
     BOOLEAN = "boolean"
     DATE = "date"
+    ERROR = "error"  # the cell's text is such as #N/A
+    FORMULA = "formula"  # never calculated; the cell's text is ""
+    MERGED = "merged"  # covered by a merged range that begins in another row or column; the cell's text is ""
 
 
 class Row(NamedTuple):
@@ -39,16 +43,25 @@ class Row(NamedTuple):
     not_text: tuple[tuple[int, CellType], ...] = ()  # (cell index, type) of the cells a workbook does not hold as text
     extra_cells: tuple[str, ...] = ()  # cells beyond the header's width, never empty at the end
     missing_cells: int = 0  # cells that the row has fewer than the header; `cells` is filled up with ""
+    broken: str = ""  # what is wrong with the quotes of this line, which then stands whole in the first cell
+
+
+class Composite(NamedTuple):
+    """A value that is put together from cells, as `templates:` declares."""
+
+    literals: tuple[str, ...]  # one more than indexes: what stands before, between and behind the cells
+    indexes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnMap:
     """Where the cells of a table's rows belong."""
 
-    names: tuple[str, ...]  # the edition's properties in its order, then the columns that choose the route
+    names: tuple[str, ...]  # the edition's properties in its order, then EXTRA_COLUMNS
     headers: tuple[str, ...]  # for each name the header as the file spells it, or the name where it has no column
     indexes: tuple[int | None, ...]  # for each name the cell's index, or None where it has no column
     findings: tuple[Finding, ...]  # about the whole file; an error among them makes all its rows invalid
+    composites: tuple[Composite | None, ...]  # for each name how it is put together, if it is
 
 
 class Values(NamedTuple):

@@ -122,7 +122,7 @@ def _named(scope: Scope) -> str:
 
 
 def _read(paths: Sequence[Path], ledger: Ledger, run_id: str, folder: Path, job: Job) -> None:
-    rules = rules_of(job.settings, is_strict=job.is_strict)
+    rules = rules_of(job.settings, is_strict=job.is_strict, preset=job.preset, repairs=job.repairs)
     with open_run_log(folder / "run.log") as log, deferred_signals() as check:
         log.info("reading", run=run_id, files=[str(path) for path in paths])
 

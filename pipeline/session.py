@@ -35,6 +35,7 @@ from pipeline.load import LoadOptions
 from pipeline.log import open_run_log
 from pipeline.model import Scope
 from pipeline.pace import Pacer
+from pipeline.presets import Preset
 from pipeline.send import Progress, SendLimits, SendResult, Service, send_planned
 
 LONGEST_LATENCY_S = 4.0
@@ -70,6 +71,8 @@ class Job:
     watch: Watcher
     environ: Mapping[str, str]
     load: LoadOptions
+    preset: Preset | None = None
+    repairs: bool = True
     is_strict: bool = False
     aborts_on_invalid: bool = False
     most_rows: int | None = None

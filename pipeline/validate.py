@@ -9,17 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, NamedTuple, cast
-from unicodedata import category
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, create_model
 from pydantic_core import PydanticCustomError
 
 from pipeline.editions import ENTITY_TYPE, Edition, EnumType, PrimitiveType, Property, Shape
-from pipeline.findings import Code, Finding, Severity, finding
-from pipeline.identity import hex_digits
-from pipeline.model import CellType, CertificateState, Values
+from pipeline.findings import Code, Finding, finding
+from pipeline.identity import hex_digits, without_marks
+from pipeline.model import CertificateState, Values
 
 MOST_CHARACTERS = 32_767
 """What a spreadsheet cell can hold ("Excel specifications and limits"). No certificate field comes near."""
@@ -27,8 +25,8 @@ MOST_CHARACTERS = 32_767
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 DATE_TIME = re.compile(
-    r"(?P<local>\d{4}-\d{2}-\d{2}[Tt](?!24)\d{2}:\d{2}(?::\d{2}(?:\.\d{1,7})?)?)"
-    r"(?P<offset>[Zz]|[+-]\d{2}:\d{2})?",
+    r"(?P<local>\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}(?::\d{2}(?:\.\d{1,7})?)?)"
+    r"(?P<offset>Z|[+-]\d{2}:\d{2})?",
     re.ASCII,
 )
 """OData's dateTimeOffsetValue (ABNF 4.01), with the seven fractional digits that .NET's DateTimeOffset holds.
@@ -42,9 +40,6 @@ MOST_OFFSET = timedelta(hours=14)
 FIRST_INSTANT, LAST_INSTANT = datetime.fromisoformat("0001-01-01"), datetime.fromisoformat("9999-12-31T23:59:59")
 
 # Half of a surrogate pair cannot be written as UTF-8.
-SURE_DIGITS = 15
-"""What a spreadsheet keeps of a number ("Excel specifications and limits")."""
-
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 USUAL_KEY_LENGTHS = frozenset({255, 256, 384, 448, 456, 521, 1024, 2048, 3072, 4096, 6144, 7680, 8192, 15360, 16384})
 """RSA moduli in use, the NIST curves (FIPS 186-5) and Ed25519, Ed448 (RFC 8032), in bits."""
@@ -68,13 +63,10 @@ class Validator:
 
     edition: Edition
     model: type[CertificateState]
-    zone: ZoneInfo | None  # of date-times without an offset
-    is_strict: bool  # warnings count as errors
 
 
 @dataclass(slots=True)
 class _Context:
-    zone: ZoneInfo | None
     warned: list[Warned]
 
 
@@ -86,9 +78,7 @@ class Judged(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def open_validator(
-    edition: Edition, *, required: frozenset[str], zone: ZoneInfo | None = None, is_strict: bool = False
-) -> Validator:
+def open_validator(edition: Edition, *, required: frozenset[str]) -> Validator:
     """Return the validator for the edition, in which the properties of `required` must have a value."""
     fields: dict[str, Any] = {"odata_type": (str, Field(ENTITY_TYPE, serialization_alias="@odata.type"))}
     for each in edition.properties:
@@ -100,7 +90,7 @@ def open_validator(
         else:
             fields[each.name] = (Annotated[str, check] | None, None)
     model = create_model(f"CertificateState{edition.name.title()}", __base__=CertificateState, **fields)
-    return Validator(edition, model, zone, is_strict)
+    return Validator(edition, model)
 
 
 def validate_values(values: Values, validator: Validator) -> Judged:
@@ -108,8 +98,8 @@ def validate_values(values: Values, validator: Validator) -> Judged:
     names, headers = values.columns.names, values.columns.headers
     given = dict(zip(names, values.texts, strict=True))
     properties = {each.name: given[each.name] for each in validator.edition.properties if given[each.name].strip()}
-    context = _Context(validator.zone, [])
-    findings = [*numeric_identifiers(values, validator.edition)]
+    context = _Context([])
+    findings: list[Finding] = []
     state: CertificateState | None = None
     header_of = dict(zip(names, headers, strict=True))
     try:
@@ -123,40 +113,13 @@ def validate_values(values: Values, validator: Validator) -> Judged:
     findings += [
         finding(each.code, each.message, column=header_of[each.name], value=given[each.name]) for each in context.warned
     ]
-    if validator.is_strict:
-        findings = [each._replace(severity=Severity.ERROR) for each in findings]
-    if any(each.severity is Severity.ERROR for each in findings):
-        state = None
     return Judged(state, _platform(given["devicePlatform"], validator.edition), tuple(findings))
 
 
 def _platform(text: str, edition: Edition) -> str:
-    """Return the API's spelling of the platform, or "" when it has none."""
+    """Return the text if it is a platform of the edition, else ""."""
     (platform_type,) = (each.type for each in edition.properties if each.name == "devicePlatform")
-    members = platform_type.members if isinstance(platform_type, EnumType) else ()
-    return {each.casefold(): each for each in members}.get(text.strip().casefold(), "")
-
-
-def numeric_identifiers(values: Values, edition: Edition) -> tuple[Finding, ...]:
-    """Return a finding for each text that a workbook holds in a way that can have lost what was meant."""
-    property_of = {each.name: each for each in edition.properties}
-    findings: list[Finding] = []
-    for at, cell_type in values.not_text:
-        prop = property_of.get(values.columns.names[at])
-        if prop is None or cell_type is CellType.TEXT:
-            continue
-        if prop.shape in {Shape.THUMBPRINT, Shape.SERIAL_NUMBER}:
-            message = f"the workbook holds this identifier as a {cell_type}, so digits may be lost"
-        elif prop.type is PrimitiveType.STRING and cell_type is CellType.DATE:
-            # A spreadsheet makes a date of a device name such as MAR-01.
-            message = "the workbook holds this text as a date, so what was entered is lost"
-        elif prop.type is PrimitiveType.STRING and len(values.texts[at].lstrip("-")) > SURE_DIGITS:
-            message = "the workbook holds this text as a number, of which a spreadsheet keeps 15 digits"
-        else:
-            continue
-        header = values.columns.headers[at]
-        findings.append(finding(Code.NUMERIC_IDENTIFIER, message, column=header, value=values.texts[at]))
-    return tuple(findings)
+    return text if isinstance(platform_type, EnumType) and text in platform_type.members else ""
 
 
 def _check_of(prop: Property) -> BeforeValidator:
@@ -166,8 +129,8 @@ def _check_of(prop: Property) -> BeforeValidator:
         enum_type = prop.type
         one = _check_flags if enum_type.is_flags else _check_member
 
-        def check(text: str, context: _Context, name: str) -> str:
-            return one(text, context, name, enum_type)
+        def check(text: str, _context: _Context, _name: str) -> str:
+            return one(text, enum_type)
     elif prop.type is PrimitiveType.INT32:
         check = _check_key_length if prop.shape is Shape.KEY_LENGTH else _check_int32
     elif prop.type is PrimitiveType.DATETIMEOFFSET:
@@ -196,48 +159,31 @@ def _error(code: Code, message: str) -> PydanticCustomError:
     return PydanticCustomError(code.value, "{message}", {"message": message})
 
 
-def _trim(text: str, context: _Context, name: str) -> str:
-    """Return the text without blanks around it, where the type allows none."""
-    trimmed = text.strip()
-    if trimmed != text:
-        context.warned.append(Warned(name, Code.SURROUNDING_SPACE, "blanks around the value were left out"))
-    return trimmed
-
-
 def _check_text(text: str, context: _Context, name: str) -> str:
-    mark = next((sign for sign in text if category(sign) == "Cf"), "")
-    if mark:
-        message = f"character {text.index(mark) + 1} is the invisible mark U+{ord(mark):04X}"
+    plain = without_marks(text)
+    if plain != text:
+        at = next((at for at, (was, now) in enumerate(zip(text, plain, strict=False)) if was != now), len(plain))
+        message = f"character {at + 1} is the invisible mark U+{ord(text[at]):04X}; it is sent as written"
         context.warned.append(Warned(name, Code.INVISIBLE_MARK, message))
     if text != text.strip():
         context.warned.append(Warned(name, Code.SURROUNDING_SPACE, "blanks around the value are sent as written"))
     return text
 
 
-def _check_member(text: str, context: _Context, name: str, enum_type: EnumType) -> str:
-    text = _trim(text, context, name)
+def _check_member(text: str, enum_type: EnumType) -> str:
     if text in enum_type.members:
         return text
-    for member in enum_type.members:
-        if member.casefold() == text.casefold():
-            context.warned.append(Warned(name, Code.LETTER_CASE, f"read as {member}, the API's spelling"))
-            return member
     raise _error(Code.UNKNOWN_MEMBER, f"not one of {', '.join(enum_type.members)}")
 
 
-def _check_flags(text: str, context: _Context, name: str, enum_type: EnumType) -> str:
-    parts = [part.strip() for part in text.split(",")]
-    if ",".join(parts) != text:
-        context.warned.append(Warned(name, Code.SURROUNDING_SPACE, "blanks around the members were left out"))
-    members = [_check_member(part, context, name, enum_type) for part in parts]
-    distinct = dict.fromkeys(members)
-    if len(distinct) < len(members):
-        context.warned.append(Warned(name, Code.REPEATED_MEMBER, "a member that is written twice is sent once"))
-    return ",".join(distinct)
+def _check_flags(text: str, enum_type: EnumType) -> str:
+    members = [_check_member(part, enum_type) for part in text.split(",")]
+    if len(set(members)) < len(members):
+        raise _error(Code.UNKNOWN_MEMBER, "a member is written more than once")
+    return text
 
 
-def _check_int32(text: str, context: _Context, name: str) -> int:
-    text = _trim(text, context, name)
+def _check_int32(text: str, _context: _Context, _name: str) -> int:
     if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
         raise _error(Code.NOT_AN_INTEGER, "not a whole number")
     # Python refuses to convert more than 4,300 digits; eleven already are out of range.
@@ -257,31 +203,23 @@ def _check_key_length(text: str, context: _Context, name: str) -> int:
     return number
 
 
-def _check_date_time(text: str, context: _Context, name: str) -> str:
-    """Return the text as written, to the last digit; a declared zone's offset is appended where it has none."""
-    text = _trim(text, context, name)
+def _check_date_time(text: str, _context: _Context, _name: str) -> str:
+    """Return the text as written, to the last digit."""
     found = DATE_TIME.fullmatch(text)
     if not found:
         raise _error(Code.NOT_A_DATE_TIME, "not in the form 2026-11-23T08:49:13Z, with at most seven fractional digits")
-    if text != text.upper():
-        context.warned.append(Warned(name, Code.LETTER_CASE, "T and Z are sent in upper case"))
-        text = text.upper()
     try:
-        local = datetime.fromisoformat(found["local"].upper()[:19])
+        local = datetime.fromisoformat(found["local"][:19])
     except ValueError as problem:
         raise _error(Code.NOT_A_DATE_TIME, f"no such date or time: {problem}") from problem
-    if found["offset"]:
-        _check_offset(found["offset"], local)
-        return text
-    if context.zone is None:
+    if not found["offset"]:
         raise _error(Code.DATE_TIME_WITHOUT_OFFSET, "the date and time has no offset from UTC")
-    offset = _offset_in(local, context.zone)
-    _check_offset(offset, local)
-    return text + offset
+    _check_offset(found["offset"], local)
+    return text
 
 
 def _check_offset(offset: str, local: datetime) -> None:
-    if offset in "Zz":
+    if offset == "Z":
         return
     hours, minutes = int(offset[1:3]), int(offset[4:6])
     ahead = timedelta(hours=hours, minutes=minutes)
@@ -293,26 +231,7 @@ def _check_offset(offset: str, local: datetime) -> None:
         raise _error(Code.NOT_A_DATE_TIME, f"with the offset {offset} it lies outside the years 0001 to 9999 in UTC")
 
 
-def _offset_in(local: datetime, zone: ZoneInfo) -> str:
-    """Return the offset that `zone` had at the local time, as Z or such as +01:00."""
-    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
-    if first is None or first != second:
-        raise _error(
-            Code.AMBIGUOUS_LOCAL_TIME,
-            f"the clocks of {zone.key} were changed at that hour, so it came twice or not at all",
-        )
-    if first == timedelta(0):
-        return "Z"
-    seconds = int(first.total_seconds())
-    if seconds % 60:
-        raise _error(Code.NOT_A_DATE_TIME, f"{zone.key} had an offset with seconds then, which the API cannot hold")
-    sign = "-" if seconds < 0 else "+"
-    hours, minutes = divmod(abs(seconds) // 60, 60)
-    return f"{sign}{hours:02}:{minutes:02}"
-
-
-def _check_url(text: str, context: _Context, name: str) -> str:
-    text = _trim(text, context, name)
+def _check_url(text: str, _context: _Context, _name: str) -> str:
     try:
         parts = urlsplit(text)
         is_absolute = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and parts.port != 0

@@ -19,6 +19,7 @@ from pipeline.ingest import ingest_files, rules_of
 from pipeline.ledger import Ledger, open_ledger
 from pipeline.load import LoadOptions
 from pipeline.model import Scope
+from pipeline.presets import Preset
 from pipeline.run import Finished, import_files, resume_run, validate_files
 from pipeline.send import Progress
 from pipeline.session import Job, Question, Watcher, new_run
@@ -127,6 +128,8 @@ class Site:
         is_strict: bool = False,
         aborts_on_invalid: bool = False,
         load: LoadOptions | None = None,
+        preset: Preset | None = None,
+        repairs: bool = True,
         environ: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
         **overrides: Any,  # noqa: ANN401 - the fields of `Overrides`, checked there
@@ -146,6 +149,8 @@ class Site:
             ),
             environ=environ or {},
             load=load or LoadOptions(),
+            preset=preset,
+            repairs=repairs,
             is_strict=is_strict,
             aborts_on_invalid=aborts_on_invalid,
             most_rows=most_rows,

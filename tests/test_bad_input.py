@@ -51,8 +51,10 @@ FILES: dict[str, Callable[[Path], object]] = {
     "folder.csv": lambda path: path.mkdir(),
     "rows.csv": lambda path: path.write_text("iOS,PHONE-0001\niOS,PHONE-0002\n"),
     "nul.csv": lambda path: path.write_bytes(b"devicePlatform,deviceDisplayName\niOS,PHO\0NE\n"),
-    "latin.csv": lambda path: path.write_bytes("devicePlatform,userDisplayName\niOS,Jürgen\n".encode("cp1252")),
-    "quote.csv": lambda path: path.write_text('devicePlatform,userDisplayName\niOS,"Erika\niOS,Max\n'),
+    "latin.csv": lambda path: path.write_bytes(
+        "devicePlatform,userDisplayName\niOS,Jürgen\nmacOS,Zoë\niOS,Åsa\niOS,José ".encode() + b"M\xfcller\n"
+    ),
+    "quote.csv": lambda path: path.write_text('devicePlatform,"userDisplayName\niOS,Erika\niOS,Max\n'),
     "fake.xlsx": lambda path: path.write_text("devicePlatform\niOS\n"),
     "cut.xlsx": lambda path: path.write_bytes(write_workbook(path)[:2000]),
     "locked.xlsx": lambda path: path.write_bytes(encrypted(write_workbook(path))),
@@ -60,7 +62,7 @@ FILES: dict[str, Callable[[Path], object]] = {
 }
 """How each file is made."""
 
-ENDINGS = ".csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods"
+ENDINGS = ".csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods .pem .cer .crt .der .p7b .p7c .p7"
 
 
 @pytest.mark.parametrize(
@@ -97,15 +99,15 @@ ENDINGS = ".csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods"
         (
             ["latin.csv"],
             (
-                "latin.csv row 2 is not in the encoding utf-8, at byte offset 36 (0xFC): save the file as CSV UTF-8, "
+                "latin.csv row 5 is not in the encoding utf-8, at byte offset 74 (0xFC): save the file as CSV UTF-8, "
                 "or name its encoding, such as --encoding cp1252."
             ),
         ),
         (
             ["quote.csv"],
             (
-                'quote.csv row 2 opens a quote (") that is not closed until the end of the file, so the rows below it '
-                "are lost in one cell: close the quote, or delete it."
+                'quote.csv row 1, the header, cannot be read, a quote (") is opened and not closed: write each quote '
+                "inside a quoted cell twice, and close the cell with one."
             ),
         ),
         (

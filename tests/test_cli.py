@@ -35,7 +35,7 @@ from pipeline.run import Finished
 from pipeline.send import Progress
 from pipeline.simulator import RunningSimulator, SimulatorSettings, running
 
-VERBS = ("validate", "import", "resume", "report", "simulate", "demo")
+VERBS = ("inspect", "validate", "import", "resume", "report", "simulate", "demo")
 
 
 @pytest.fixture(autouse=True)

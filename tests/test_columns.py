@@ -4,18 +4,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.columns import column_letter, fold_header, match_columns, pick_values
+from pipeline.columns import column_letter, count_known_columns, match_columns, pick_values
 from pipeline.editions import EDITION_1706, EDITION_CURRENT, EDITIONS, Edition
 from pipeline.findings import CATALOGUE, Code, Finding, Severity
-from pipeline.model import CellType, ColumnMap, Row, Values
+from pipeline.identity import fold_header
+from pipeline.model import CellType, ColumnMap, Composite, Row, Values
+from pipeline.templates import parse_template
 
-NAMES_1706 = (*(each.name for each in EDITION_1706.properties), "deviceConfigurationId", "profileType")
+NAMES_1706 = (*(each.name for each in EDITION_1706.properties), "deviceConfigurationId", "profileType", "certificate")
 NOTHING = frozenset[str]()
 
 
-def matched(header: tuple[str, ...], *, aliases: dict[str, tuple[str, ...]] | None = None) -> ColumnMap:
-    """Return the map of an edition-1706 header in which no column is required."""
-    columns = match_columns(header, EDITION_1706, aliases=aliases or {}, required=NOTHING)
+def matched(
+    header: tuple[str, ...],
+    *,
+    aliases: dict[str, tuple[str, ...]] | None = None,
+    required: frozenset[str] = NOTHING,
+    templates: dict[str, str] | None = None,
+    certified: frozenset[str] = NOTHING,
+    ignored: frozenset[str] = NOTHING,
+) -> ColumnMap:
+    """Return the map of an edition-1706 header, in which no column is required unless said."""
+    columns = match_columns(
+        header,
+        EDITION_1706,
+        aliases=aliases or {},
+        required=required,
+        templates={name: parse_template(text) for name, text in (templates or {}).items()},
+        certified=certified,
+        ignored=ignored,
+    )
     assert columns is not None
     return columns
 
@@ -27,12 +45,12 @@ def index_of(columns: ColumnMap, name: str) -> int | None:
 @pytest.mark.parametrize("edition", EDITIONS.values(), ids=EDITIONS)
 def test_the_editions_own_names_are_all_found(edition: Edition) -> None:
     """A header of the edition's names, in any order, gives each property its cell and nothing to complain about."""
-    names = (*(each.name for each in edition.properties), "deviceConfigurationId", "profileType")
+    names = (*(each.name for each in edition.properties), "deviceConfigurationId", "profileType", "certificate")
     header = tuple(reversed(names))
 
     columns = match_columns(header, edition, aliases={}, required=edition.required)
 
-    assert columns == ColumnMap(names, names, tuple(range(len(names) - 1, -1, -1)), ())
+    assert columns == ColumnMap(names, names, tuple(range(len(names) - 1, -1, -1)), (), (None,) * len(names))
 
 
 @pytest.mark.parametrize(
@@ -45,10 +63,12 @@ def test_the_editions_own_names_are_all_found(edition: Edition) -> None:
         "server\nUrl",
         "server\u00a0Url",
         "s e r v e r u r l",
+        "\u200bserverUrl",
+        "\ufeffServer\u00a0URL\u200e",
     ],
 )
-def test_letter_case_and_white_space_make_no_difference(spelling: str) -> None:
-    """A header is compared without letter case and white space, and kept as the file spells it."""
+def test_letter_case_white_space_and_marks_make_no_difference(spelling: str) -> None:
+    """A header is compared without letter case, white space and invisible marks, and kept as the file spells it."""
     columns = matched((spelling,))
 
     assert index_of(columns, "serverUrl") == 0
@@ -56,7 +76,7 @@ def test_letter_case_and_white_space_make_no_difference(spelling: str) -> None:
     assert columns.findings == ()
 
 
-@pytest.mark.parametrize("spelling", ["server_url", "server-url", "serverUrls", "url", "\u200bserverUrl"])
+@pytest.mark.parametrize("spelling", ["server_url", "server-url", "serverUrls", "url", "server\u0301Url"])
 def test_a_name_that_is_only_alike_is_not_guessed(spelling: str) -> None:
     """A header that is merely near a property holds nothing that is sent."""
     columns = matched((spelling, "deviceDisplayName"))
@@ -250,6 +270,196 @@ def test_cell_types_move_with_their_cells() -> None:
         (NAMES_1706.index("certificateThumbprint"), CellType.DATE),
         (NAMES_1706.index("certificateKeyLength"), CellType.NUMBER),
     )
+
+
+# --- templates
+
+
+def texts_of(cells: tuple[str, ...], columns: ColumnMap) -> dict[str, str]:
+    """Return the values that are not empty, by name."""
+    values = pick_values(Row(2, cells), columns)
+    return {name: text for name, text in zip(columns.names, values.texts, strict=True) if text}
+
+
+def declared(name: str, message: str) -> Finding:
+    return Finding(Code.DECLARED_VALUE, Severity.INFO, name, "", message, "nothing to do")
+
+
+def test_a_template_without_a_header_is_the_same_in_every_row() -> None:
+    """A constant needs no column, fills the property in each row, and is told once."""
+    columns = matched(("deviceDisplayName",), templates={"certificateIssuer": "CN=Contoso {{CA}}"})
+
+    assert texts_of(("PC-1",), columns) == {"deviceDisplayName": "PC-1", "certificateIssuer": "CN=Contoso {CA}"}
+    assert columns.findings == (
+        declared("certificateIssuer", "certificateIssuer is CN=Contoso {CA} in every row, as `templates:` declares"),
+    )
+
+
+def test_a_template_puts_cells_together() -> None:
+    """Cells go in as they stand, also of columns that are properties themselves; their headers are found folded."""
+    columns = matched(
+        ("Issuer", "CA: name!", "deviceDisplayName"),
+        templates={"certificateIssuer": "{ISSUER} ({ca:name!}) {{{ deviceDisplayName }}}"},
+    )
+
+    assert columns.composites[columns.names.index("certificateIssuer")] == Composite(("", " (", ") {", "}"), (0, 1, 2))
+    assert texts_of((" CN=x ", "C\u200eA", "{0}"), columns) == {
+        "certificateIssuer": " CN=x  (C\u200eA) {{0}}",
+        "deviceDisplayName": "{0}",
+    }
+    assert columns.findings == (
+        declared(
+            "certificateIssuer",
+            "certificateIssuer is made of ISSUER and ca:name! and deviceDisplayName, as `templates:` declares",
+        ),
+    )
+
+
+def test_a_file_can_be_known_by_its_templates_alone() -> None:
+    """A header in which only a template's columns stand is a header; a constant alone makes none."""
+    assert texts_of(("x",), matched(("Issuer",), templates={"certificateIssuer": "CN={Issuer}"})) == {
+        "certificateIssuer": "CN=x"
+    }
+    constant = {"certificateIssuer": parse_template("CN=x")}
+    assert match_columns(("Issuer",), EDITION_1706, aliases={}, required=NOTHING, templates=constant) is None
+
+
+@pytest.mark.parametrize("cells", [("", "CA"), ("CN=x", ""), ("CN=x", " \u00a0"), ("", "")])
+def test_an_empty_cell_makes_the_whole_value_empty(cells: tuple[str, ...]) -> None:
+    """Nothing is made of half the cells."""
+    columns = matched(("Issuer", "CA"), templates={"certificateIssuer": "{Issuer} ({CA})"})
+
+    assert texts_of(cells, columns) == {}
+
+
+def test_a_template_is_a_column_of_a_required_property() -> None:
+    """A property that a template makes is not missing."""
+    columns = matched(
+        ("Issuer",), templates={"certificateIssuer": "{Issuer}"}, required=frozenset({"certificateIssuer"})
+    )
+
+    assert [each.code for each in columns.findings] == [Code.DECLARED_VALUE]
+
+
+def test_a_templates_header_must_be_there() -> None:
+    """A header that the file lacks is an error for the file, and nothing is made."""
+    columns = matched(("Issuer", "deviceDisplayName"), templates={"certificateIssuer": "{Issuer} ({CA})"})
+
+    assert texts_of(("CN=x", "PC-1"), columns) == {"deviceDisplayName": "PC-1"}
+    assert columns.findings[-1] == Finding(
+        Code.MISSING_COLUMN,
+        Severity.ERROR,
+        "certificateIssuer",
+        "",
+        "no column has the header CA, of which `templates:` makes certificateIssuer",
+        "correct the header in `templates:` of config.yaml, or add the column",
+    )
+
+
+def test_a_templates_header_must_stand_once() -> None:
+    """Which of two columns is meant is not guessed."""
+    columns = matched(("Issuer", "issuer "), templates={"certificateIssuer": "CN={Issuer}"})
+
+    assert [each for each in columns.findings if each.severity is Severity.ERROR] == [
+        Finding(
+            Code.DUPLICATE_COLUMN,
+            Severity.ERROR,
+            "Issuer",
+            "",
+            "several columns have the header Issuer, of which `templates:` makes certificateIssuer",
+            "remove or rename one of the two columns",
+        )
+    ]
+
+
+def test_a_template_and_a_column_contradict_each_other() -> None:
+    """A property that has both is one error for the file."""
+    columns = matched(("Issuer", "Certificate Issuer"), templates={"certificateIssuer": "CN={Issuer}"})
+
+    assert columns.findings == (
+        Finding(
+            Code.DUPLICATE_COLUMN,
+            Severity.ERROR,
+            "Certificate Issuer",
+            "",
+            "both column B (Certificate Issuer) and `templates:` say what certificateIssuer is",
+            "take certificateIssuer out of `templates:` in config.yaml, or rename the column",
+        ),
+    )
+
+
+def test_every_cell_type_goes_through_a_template() -> None:
+    """What a workbook says of any used cell is told of the value, each kind once; other cells' types are not."""
+    columns = matched(("A", "B", "C", "D"), templates={"certificateSerialNumber": "{A}{B}{C}", "serverUrl": "x{D}"})
+    place = columns.names.index("certificateSerialNumber")
+    types = ((0, CellType.NUMBER), (1, CellType.NUMBER), (2, CellType.FORMULA))
+
+    assert pick_values(Row(2, ("1", "2", "", "x"), types), columns).not_text == (
+        (place, CellType.NUMBER),
+        (place, CellType.FORMULA),
+    )
+
+
+# --- columns that are passed over, and a column with certificates
+
+
+def test_an_ignored_header_is_not_told() -> None:
+    """What a preset knows and does not send is no unknown column; all others are told."""
+    columns = matched(("deviceDisplayName", "PS Path", "Owner"), ignored=frozenset({"pspath"}))
+
+    assert [(each.code, each.column) for each in columns.findings] == [(Code.UNKNOWN_COLUMN, "Owner")]
+
+
+def test_an_ignored_header_is_still_a_column_where_it_is_known() -> None:
+    """Ignoring only keeps silent about columns without a meaning."""
+    columns = matched(("deviceDisplayName",), ignored=frozenset({"devicedisplayname"}))
+
+    assert index_of(columns, "deviceDisplayName") == 0
+
+
+REQUIRED = frozenset({"deviceDisplayName", "certificateThumbprint"})
+CERTIFIED = frozenset({"certificateThumbprint", "certificateIssuer"})
+
+
+@pytest.mark.parametrize(
+    ("header", "missing"),
+    [
+        (("serverUrl", "Certificate"), ["deviceDisplayName"]),
+        (("serverUrl",), ["deviceDisplayName", "certificateThumbprint"]),
+        (("deviceDisplayName", "PEM"), []),
+    ],
+)
+def test_a_certificate_makes_up_for_what_it_says(header: tuple[str, ...], missing: list[str]) -> None:
+    """With a column of certificates the properties that they hold need no column of their own."""
+    columns = matched(header, aliases={"certificate": ("PEM",)}, required=REQUIRED, certified=CERTIFIED)
+
+    assert [each.column for each in columns.findings if each.code is Code.MISSING_COLUMN] == missing
+
+
+@pytest.mark.parametrize(
+    ("cells", "count"),
+    [
+        (("devicePlatform", " DEVICE displayname\u200e", "Owner"), 2),
+        (("devicePlatform", "devicePlatform", "Device Platform"), 1),
+        (("Serial", "Issuer", "CA"), 3),
+        (("certificate", "deviceConfigurationId", "profileType"), 3),
+        (("Export of 2026-11-23", "", "id", "_import_row"), 0),
+        ((), 0),
+    ],
+)
+def test_known_columns_are_counted(cells: tuple[str, ...], count: int) -> None:
+    """Each property, alias and template's header counts once, folded; titles count nothing."""
+    templates = {"certificateIssuer": parse_template("{issuer} {CA}")}
+
+    assert count_known_columns(cells, EDITION_1706, {"certificateSerialNumber": ("SERIAL",)}, templates) == count
+
+
+def test_a_header_without_templates_is_counted_too() -> None:
+    """The templates may be left out."""
+    assert count_known_columns(("Issuer", "serverUrl"), EDITION_1706, {}) == 1
+
+
+# --- letters, and any header
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from pipeline.config import (
     config_keys,
     load_settings,
 )
+from pipeline.declared import DateNumber, DateOrder, SerialForm
 from pipeline.editions import ProfileType
 from pipeline.errors import ConfigError
 
@@ -579,10 +580,60 @@ def test_config_hash_follows_what_is_sent_and_where(load: Load) -> None:
         "defaults: {serverUrl: x}",
         "optional: [serverUrl]",
         "timezone: UTC",
+        "templates: {serverUrl: x}",
+        "date_order: dmy",
+        "date_number: excel-1904",
+        "serial: decimal",
     ]
 
     assert {config_hash(load(text)) for text in same} == {base}
     assert len({config_hash(load(text)) for text in other} - {base}) == len(other)
+
+
+def test_what_values_mean_can_be_declared(load: Load) -> None:
+    """Templates, the order and the number of dates, and the form of serial numbers reach the settings."""
+    settings = load(
+        'templates: {certificateIssuer: "{Issuer} ({CA})", devicePlatform: ios}\n'
+        "date_order: mdy\ndate_number: epoch-seconds\nserial: decimal\ncolumns: {certificate: PEM}\n"
+    )
+
+    assert settings.templates == {"certificateIssuer": "{Issuer} ({CA})", "devicePlatform": "ios"}
+    assert (settings.date_order, settings.date_number, settings.serial) == (
+        DateOrder.MDY,
+        DateNumber.EPOCH_SECONDS,
+        SerialForm.DECIMAL,
+    )
+    assert settings.columns == {"certificate": ("PEM",)}
+
+
+def test_what_values_mean_is_checked(problems: Problems) -> None:
+    """A template that cannot be read, a word that is no choice and a property that is none are told with their line."""
+    text = (
+        'templates:\n  certificateIssuer: "{Issuer"\n  serverUrl: "{}"\n  devicePlatform: Toaster\n'
+        "  issuer: x\n  userDisplayName: ' '\n"
+    )
+
+    assert problems(text) == [
+        (
+            'FILE line 2, templates.certificateIssuer: "{Issuer" has a brace without its partner; write {Header}, '
+            "and a brace itself as {{ or }}"
+        ),
+        'FILE line 3, templates.serverUrl: "{}" has empty braces; write a header between them, such as {Issuer}',
+        (
+            'FILE line 4, templates.devicePlatform: "Toaster" is no devicePlatform; it has android, androidForWork, '
+            "iOS, macOS, windowsPhone81, windows81AndLater, windows10AndLater"
+        ),
+        'FILE line 5, templates.issuer: "issuer" is no property of edition 1706',
+        "FILE line 6, templates.userDisplayName: a value is empty; write the value or remove the key",
+    ]
+    assert problems("date_order: dym\nserial: octal\ndate_number: unix\n") == [
+        'FILE line 1, date_order: "dym" is not allowed; write dmy, mdy or ymd',
+        'FILE line 2, serial: "octal" is not allowed; write hex or decimal',
+        (
+            'FILE line 3, date_number: "unix" is not allowed; write excel-1900, excel-1904, epoch-seconds or '
+            "epoch-milliseconds"
+        ),
+    ]
 
 
 def test_config_keys_have_meanings() -> None:
@@ -596,7 +647,7 @@ def test_config_keys_have_meanings() -> None:
         "tenant.graph_url",
         "auth.method",
     ]
-    assert len({each.name for each in keys}) == len(keys) == 28
+    assert len({each.name for each in keys}) == len(keys) == 32
     assert [each for each in keys if not each.meaning or "\n" in each.meaning] == []
 
 

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 import yaml
-from readme_blocks import BLOCKS
+from doc_blocks import BLOCKS
 
 from pipeline.config import config_keys, load_settings
 from pipeline.errors import EXIT_CODE_MEANINGS, ExitCode
 from pipeline.findings import CATALOGUE, Code
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+PLACES = [(document, block) for document, blocks in BLOCKS.items() for block in blocks]
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: str(block.__name__))
-def test_readme_says_what_the_code_says(block: Callable[[], str]) -> None:
-    """Help, columns, keys, finding codes and exit codes stand in README.md as the code has them."""
-    assert block() in README
+@pytest.mark.parametrize(("document", "block"), PLACES, ids=lambda each: getattr(each, "__name__", each))
+def test_a_document_says_what_the_code_says(document: str, block: Callable[[], str]) -> None:
+    """Help, columns, keys, presets, rules, finding codes and exit codes stand in the documents as the code has them."""
+    assert block() in (ROOT / document).read_text("utf-8")
 
 
 def test_every_code_has_its_line_in_the_catalogue() -> None:
@@ -44,9 +44,12 @@ def test_the_shipped_configurations_are_valid(path: str) -> None:
     assert settings.edition == str(yaml.safe_load((ROOT / path).read_text("utf-8"))["edition"])
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{each.name}" for each in (ROOT / "docs").iterdir())],
+)
 def test_links_between_the_documents_lead_somewhere(name: str) -> None:
     """Each relative link names a file of the project."""
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / name).read_text("utf-8"))
 
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+    assert [target for target in targets if not (ROOT / name).parent.joinpath(target).exists()] == []

@@ -1,7 +1,6 @@
 """When two rows mean the same object: the key, the fingerprint, and the instant of a date-time."""
 
 import unicodedata
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
@@ -344,7 +343,11 @@ def test_every_valid_row_has_key_and_fingerprint(edition: Edition, data: st.Data
     valid = {
         PrimitiveType.STRING: ["x", "\u00a0x", "0xA7", "-59", "https://ndes/", "Zo\u00eb"],
         PrimitiveType.INT32: ["0", "-2147483648", "0002048"],
-        PrimitiveType.DATETIMEOFFSET: ["2026-11-23T08:49z", "2026-11-23t08:49:13.5", "9999-12-31T23:59:59.9999999Z"],
+        PrimitiveType.DATETIMEOFFSET: [
+            "2026-11-23T08:49Z",
+            "2026-11-23T08:49:13.5+01:00",
+            "9999-12-31T23:59:59.9999999Z",
+        ],
     }
     cells = {
         each.name: data.draw(
@@ -357,7 +360,7 @@ def test_every_valid_row_has_key_and_fingerprint(edition: Edition, data: st.Data
     }
     columns = match_columns(tuple(cells), edition, aliases={}, required=frozenset())
     assert columns is not None
-    validator = open_validator(edition, required=frozenset(), zone=ZoneInfo("Europe/Berlin"))
+    validator = open_validator(edition, required=frozenset())
 
     judged = validate_values(pick_values(Row(2, tuple(cells.values())), columns), validator)
 

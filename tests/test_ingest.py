@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 from import_cases import HEADER, PLATFORMS, Site, cells_of, config_of, devices, read_csv, totals_of
 from openpyxl import Workbook
 
+from pipeline.columns import match_columns
 from pipeline.errors import ExitCode, SourceError
+from pipeline.findings import Code, Severity
+from pipeline.ingest import NEVER_SEEN_AGAIN, judge_rows, rules_of
 from pipeline.interrupt import TerminatedError, deferred_signals
-from pipeline.load import LoadOptions
+from pipeline.load import LoadOptions, open_tables
+from pipeline.model import StagedRow
 from pipeline.run import import_files, validate_files
 from pipeline.simulator import RunningSimulator, SimulatorSettings, running
 
@@ -386,6 +390,207 @@ def test_a_number_that_was_an_identifier_is_not_mended_by_writing_it_down(site: 
     ]
     assert [(cause.code, cause.column) for cause in again.summary.causes] == [("numeric-identifier", "_import_code")]
     assert totals_of(again) == {"invalid": 1}
+
+
+@pytest.mark.parametrize("code", NEVER_SEEN_AGAIN)
+@pytest.mark.parametrize("cell", ["{}", "unknown-member; {}", "{}; not-a-url"])
+def test_damage_that_cells_cannot_show_is_not_mended_by_writing_it_down(site: Site, code: Code, cell: str) -> None:
+    """A row that carries such a code in errors.csv stays invalid until somebody empties the cell, whatever it holds."""
+    message, cure = NEVER_SEEN_AGAIN[code]
+    rows = [cells_of(1) | {"_import_code": cell.format(code)}, cells_of(2) | {"_import_code": "not-a-url"}]
+
+    kept, free = staged(site, site.write("errors.csv", rows))
+
+    assert [(each.code, each.severity, each.message, each.column, each.hint) for each in kept.findings] == [
+        (code, Severity.ERROR, message, "_import_code", f"{cure}, then empty the row's cell _import_code")
+    ]
+    assert (kept.request, free.request is not None, free.findings) == (None, True, ())
+
+
+# --- what the rules do on the way
+
+
+def staged(
+    site: Site, path: Path, *, chunk_rows: int = 5_000, is_strict: bool = False, repairs: bool = True
+) -> list[StagedRow]:
+    """Return the file's rows as they are judged, in chunks of that size."""
+    rules = rules_of(site.job().settings, is_strict=is_strict, repairs=repairs)
+    rows: list[StagedRow] = []
+    for table in open_tables(path, LoadOptions(chunk_rows=chunk_rows)):
+        columns = match_columns(
+            table.header,
+            rules.edition,
+            aliases=rules.aliases,
+            required=rules.required_columns,
+            templates=rules.templates,
+        )
+        assert columns is not None
+        code_at = table.header.index("_import_code") if "_import_code" in table.header else None
+        for chunk in table.chunks:
+            rows += judge_rows(chunk.rows, columns, rules, code_at=code_at)
+    return rows
+
+
+def codes_of(row: StagedRow) -> list[tuple[str, str, str]]:
+    """Return the findings of a row: code, severity and value."""
+    return [(each.code, each.severity, each.value) for each in row.findings]
+
+
+MIXED = (
+    cells_of(1, devicePlatform="iPhone", certificateSerialNumber="00:a7"),
+    cells_of(2, devicePlatform="Windows"),
+    cells_of(3, devicePlatform="iPhone", certificateKeyLength="2048 bit"),
+    cells_of(4, certificateExpirationDateTime="03/04/2027"),
+    cells_of(5, deviceDisplayName="\u200ePHONE-0005", serverUrl="nowhere"),
+    cells_of(6, userDisplayName=" Erika ", devicePlatform="iPhone"),
+    cells_of(7, certificateThumbprint="1.23E+18"),
+)
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 2, 3])
+def test_chunks_do_not_matter(site: Site, chunk_rows: int) -> None:
+    """Whatever rows are read together, each row's findings and body are the same, and the order is the file's."""
+    table = table_of(MIXED)
+    table.insert(3, ["x"])
+    table.insert(6, [*table[1], "surplus"])
+    path = write_table(site.folder / "inventory.csv", table)
+
+    rows = staged(site, path)
+
+    assert staged(site, path, chunk_rows=chunk_rows) == rows
+    assert [row.row_number for row in rows] == list(range(2, 11))
+    assert [row.request is not None for row in rows] == [True, False, False, True, False, False, False, True, False]
+
+
+def test_damaged_rows_keep_their_place(site: Site) -> None:
+    """Rows with broken quotes and of another width stand between good ones, and shift no finding to a neighbour."""
+    line = ",".join(cells_of(1).values())
+    good = line.replace("iOS", "iPhone")
+    lines = [",".join(HEADER), good, "iOS,x", good, f'"iOS"x,{line}', f"{line},y", good, line.replace("iOS", "Windows")]
+    path = site.folder / "inventory.csv"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+    rows = staged(site, path)
+
+    changed = [("platform-synonym", "info", "iPhone")]
+    assert [(row.row_number, row.platform, [code for code, _, _ in codes_of(row)]) for row in rows] == [
+        (2, "iOS", ["platform-synonym"]),
+        (3, "", ["ragged-row"]),
+        (4, "iOS", ["platform-synonym"]),
+        (5, "", ["broken-quotes"]),
+        (6, "", ["ragged-row"]),
+        (7, "iOS", ["platform-synonym"]),
+        (8, "", ["ambiguous-platform"]),
+    ]
+    assert [codes_of(row) for row in rows if row.request] == [changed] * 3
+
+
+def test_strict_leaves_certain_changes_alone(site: Site) -> None:
+    """Warnings become errors; what a rule did for certain, or as declared, stays `info` and passes."""
+    path = site.write("inventory.csv", [MIXED[0], cells_of(2, devicePlatform="IOS"), cells_of(3)])
+
+    certain, doubtful, clean = staged(site, path, is_strict=True)
+
+    assert codes_of(certain) == [("platform-synonym", "info", "iPhone"), ("hex-form", "info", "00:a7")]
+    assert codes_of(doubtful) == [("letter-case", "error", "IOS")]
+    assert [row.request is not None for row in (certain, doubtful, clean)] == [True, False, True]
+
+
+def test_a_finding_shows_the_value_as_the_file_has_it(site: Site) -> None:
+    """What validation says of a repaired value names the text that stands in the file, so that it can be found."""
+    odd = {"certificateThumbprint": "\u200eaf:c6", "certificateKeyLength": "0x200", "serverUrl": " nowhere\u00a0"}
+
+    (row,) = staged(site, site.write("inventory.csv", [cells_of(1, **odd)]))
+
+    assert {each.column: each.value for each in row.findings if each.code in {"not-a-url", "key-length-unusual"}} == {
+        "serverUrl": " nowhere\u00a0",
+        "certificateKeyLength": "0x200",
+    }
+    assert [each.value for each in row.findings if each.code is Code.THUMBPRINT_SHAPE] == ["\u200eaf:c6"]
+    assert row.cells == tuple(cells_of(1, **odd).values())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("devicePlatform", "Windows", "ambiguous-platform"),
+        ("certificateKeyUsage", "c0", "unknown-member"),
+        ("certificateKeyLength", "#REF!", "error-cell"),
+        ("serverUrl", "#N/A", "error-cell"),
+        ("certificateExpirationDateTime", "03/04/2027", "ambiguous-date"),
+        ("certificateExpirationDateTime", "2027-04-03", "not-a-date-time"),
+        ("certificateSerialNumber", "1.23E+18", "float-identifier"),
+        ("deviceDisplayName", "Z\ufffdrich", "lost-character"),
+    ],
+)
+@pytest.mark.parametrize("repairs", [True, False], ids=["repairs", "no-repairs"])
+def test_a_refused_value_has_one_error(site: Site, name: str, text: str, code: str, *, repairs: bool) -> None:
+    """What a rule refuses is refused by validation no second time, and is told with and without repairs."""
+    (row,) = staged(site, site.write("inventory.csv", [cells_of(1, **{name: text})]), repairs=repairs)
+
+    errors = [each.code for each in row.findings if each.severity is Severity.ERROR]
+    assert (row.request, len(errors)) == (None, 1)
+    # Without repairs no date is read, so a date that can be read in two ways is merely not in the API's form.
+    assert errors == [code if repairs or code != "ambiguous-date" else "not-a-date-time"]
+
+
+def test_without_repairs_nothing_but_the_declared_is_done(site: Site) -> None:
+    """`--no-repair` sends what the file has, or refuses it; `values:` and `defaults:` still count."""
+    site.config += "values: {devicePlatform: {Phone: iOS}}\ndefaults: {userDisplayName: nobody}\n"
+    rows = [
+        cells_of(1, devicePlatform="phone", userDisplayName="", certificateSerialNumber="00:a7"),
+        cells_of(2, devicePlatform="iPhone"),
+    ]
+
+    mapped, refused = staged(site, site.write("inventory.csv", rows), repairs=False)
+
+    assert codes_of(mapped) == [
+        ("value-map", "info", "phone"),
+        ("default-value", "info", ""),
+        ("serial-number-shape", "warning", "00:a7"),
+    ]
+    assert mapped.request is not None
+    assert b'"certificateSerialNumber":"00:a7"' in mapped.request.body
+    assert (codes_of(refused), refused.request) == ([("unknown-member", "error", "iPhone")], None)
+
+
+def test_a_default_for_an_absent_column_is_told_once(site: Site) -> None:
+    """What `defaults:` gives to every row is told with the file, and with a row only where its cell is empty."""
+    site.config += "defaults: {serverUrl: https://ndes.contoso.com/scep, userDisplayName: nobody}\n"
+    rows = [cells_of(1), cells_of(2, userDisplayName=""), cells_of(3)]
+    for row in rows:
+        del row["serverUrl"]
+
+    finished = site.validated(site.write("inventory.csv", rows))
+
+    assert totals_of(finished) == {"valid": 3}
+    assert [
+        (cause.code, cause.column, cause.rows, cause.severity, cause.example_message)
+        for cause in finished.summary.causes
+    ] == [
+        ("default-value", "userDisplayName", 1, "info", "(empty) -> nobody"),
+        (
+            "declared-value",
+            "serverUrl",
+            0,
+            "info",
+            "serverUrl is https://ndes.contoso.com/scep in every row, as `defaults:` declares",
+        ),
+    ]
+
+
+def test_a_template_makes_up_for_a_column(site: Site) -> None:
+    """A property that `templates:` makes needs no column, and an empty cell of it makes the value missing."""
+    site.config += 'templates: {certificateIssuer: "CN={Issuer}, OU={CA:}"}\n'
+    rows = [cells_of(1) | {"Issuer": "Contoso CA", "CA:": "PKI"}, cells_of(2) | {"Issuer": "Contoso CA", "CA:": ""}]
+    for row in rows:
+        del row["certificateIssuer"]
+
+    whole, half = staged(site, site.write("inventory.csv", rows))
+
+    assert whole.request is not None
+    assert b'"certificateIssuer":"CN=Contoso CA, OU=PKI"' in whole.request.body
+    assert codes_of(half) == [("missing-value", "error", "")]
 
 
 # --- how it is read

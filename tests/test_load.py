@@ -8,13 +8,12 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterable
 from io import BytesIO, StringIO
-from itertools import chain
 from pathlib import Path
 
 import openpyxl
 import pytest
 import xlwt
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msoffcrypto.format.ooxml import OOXMLFile
 from odf.opendocument import OpenDocumentSpreadsheet
@@ -140,40 +139,6 @@ def test_any_table_comes_back_unchanged(tmp_path: Path, data: st.DataObject, ter
     rows = rows_of(path, LoadOptions(delimiter=delimiter, chunk_rows=data.draw(st.integers(1, 4))))
 
     assert rows == expected_rows(records, width, 2)
-
-
-@given(
-    st.lists(st.sampled_from(['"', ",", "\n", "\r", "\r\n", "a", " ", "é", "\ufeff", '""', "\\", "\x0b"]), max_size=24)
-)
-@example(["\r", ","])
-@example(['"'])
-@example(["\n", '"', "\n"])
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_text_is_read_as_csv_reads_it_or_refused(tmp_path: Path, pieces: list[str]) -> None:
-    """Whatever stands below a header is read cell for cell as csv.reader does, and an open quote is refused."""
-    text = "a,b\n" + "".join(pieces)
-    path = tmp_path / "any.csv"
-    path.write_bytes(text.encode())
-    records = list(csv.reader(chain(StringIO(text, newline=""), [","])))
-    if records.pop() != ["", ""]:
-        assert 'opens a quote (") that is not closed' in refusal_of(path)
-        return
-
-    table = table_of(path)
-    chunks = list(table.chunks)
-
-    got = {
-        row.row_number: [*row.cells[: 2 - row.missing_cells], *row.extra_cells]
-        for chunk in chunks
-        for row in chunk.rows
-    }
-    data = {n: r for n, r in enumerate(records, 1) if n > 1 and "".join(r).strip()}
-    assert got.keys() == data.keys()
-    for number, record in data.items():
-        kept = got[number]
-        assert kept == record[: len(kept)]
-        assert "".join(record[len(kept) :]).strip() == ""
-    assert sum(chunk.blank_rows for chunk in chunks) == (max(data) - 1 - len(data) if data else 0)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +321,8 @@ def test_a_given_delimiter_goes_before_everything(write: Write, delimiter: str) 
             DEFAULTS,
             (
                 "a.pdf has the ending .pdf, which cannot be read: "
-                "save it as one of .csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods."
+                "save it as one of .csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods "
+                ".pem .cer .crt .der .p7b .p7c .p7."
             ),
         ),
         (
@@ -365,51 +331,25 @@ def test_a_given_delimiter_goes_before_everything(write: Write, delimiter: str) 
             DEFAULTS,
             (
                 "a has a name without an ending, which cannot be read: "
-                "save it as one of .csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods."
+                "save it as one of .csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods "
+                ".pem .cer .crt .der .p7b .p7c .p7."
             ),
         ),
         (
             "a.csv",
-            b'a,b\n1,2\n3,"4\n5,6\n7,8\n',
+            b'a,b\n\n"\xc3\xa9\n\xc3\xbc",2\nd\xe9j\xe0,3\n',
             DEFAULTS,
             (
-                'a.csv row 3 opens a quote (") that is not closed until the end of the file, '
-                "so the rows below it are lost in one cell: close the quote, or delete it."
-            ),
-        ),
-        (
-            "a.csv",
-            b'a\n1\n"',
-            DEFAULTS,
-            (
-                'a.csv row 3 opens a quote (") that is not closed until the end of the file, '
-                "so the rows below it are lost in one cell: close the quote, or delete it."
-            ),
-        ),
-        (
-            "a.csv",
-            b'a,b\n"' + b"1,2\n" * 4_200_000,
-            DEFAULTS,
-            (
-                'a.csv row 2 has a cell of more than 16,777,216 characters: it opens a quote (") that is not closed; '
-                "close it, or delete it."
-            ),
-        ),
-        (
-            "a.csv",
-            b'a,b\n\n"x\ny",2\nd\xe9j\xe0,3\n',
-            DEFAULTS,
-            (
-                "a.csv row 4 is not in the encoding utf-8, at byte offset 14 (0xE9): save the file as CSV UTF-8, "
+                "a.csv row 4 is not in the encoding utf-8, at byte offset 16 (0xE9): save the file as CSV UTF-8, "
                 "or name its encoding, such as --encoding cp1252."
             ),
         ),
         (
             "a.csv",
-            b"a,b\n" + b"1,2\n" * 100_000 + b"3,\xc3",
+            b"\xc3\xa9,b\n" + b"1,2\n" * 100_000 + b"3,\xc3",
             DEFAULTS,
             (
-                "a.csv row 100002 is not in the encoding utf-8, at byte offset 400,006 (0xC3): "
+                "a.csv row 100002 is not in the encoding utf-8, at byte offset 400,007 (0xC3): "
                 "save the file as CSV UTF-8, or name its encoding, such as --encoding cp1252."
             ),
         ),
@@ -428,15 +368,6 @@ def test_a_given_delimiter_goes_before_everything(write: Write, delimiter: str) 
             DEFAULTS,
             (
                 "a.csv row 3 holds a NUL at byte offset 11, so it is a binary file, a damaged one, or UTF-16 "
-                "without its mark: export it again as CSV UTF-8, or try --encoding utf-16."
-            ),
-        ),
-        (
-            "a.csv",
-            "a,b\n1,2\n".encode("utf-16-le"),
-            DEFAULTS,
-            (
-                "a.csv row 1 holds a NUL at byte offset 1, so it is a binary file, a damaged one, or UTF-16 "
                 "without its mark: export it again as CSV UTF-8, or try --encoding utf-16."
             ),
         ),
@@ -486,14 +417,10 @@ def test_a_given_delimiter_goes_before_everything(write: Write, delimiter: str) 
         "only a byte order mark",
         "unsupported ending",
         "no ending",
-        "open quote",
-        "open quote as the last character",
-        "open quote in a large file",
         "not UTF-8",
         "cut off in a character",
         "not UTF-16",
         "NUL",
-        "UTF-16 without its mark",
         "unknown encoding",
         "no text encoding",
         "encoding against the mark",
@@ -931,12 +858,13 @@ def test_a_workbook_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_a_workbook_that_makes_calamine_panic_is_refused(tmp_path: Path) -> None:
-    """A damaged .xls on which the library's Rust code gives up ends in one sentence, not in a stack trace."""
+def test_a_workbook_that_makes_calamine_panic_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A damaged .xls on which the library's Rust code gives up ends in one sentence, and its trace is not shown."""
     path = tmp_path / "a.xls"
     XlsDoc().save(str(path), biff(0x809, b"") + biff(0x0A, b""))
 
     assert refusal_of(path).startswith("a.xls cannot be read as a workbook (")
+    assert capfd.readouterr() == ("", "")
 
 
 # --- certstate's own reports -------------------------------------------------------------------------------------

@@ -640,7 +640,12 @@ def test_validate_writes_a_report_and_touches_neither_ledger_nor_network(site: S
         ExitCode.INVALID,
         {"invalid": 1, "duplicate": 1, "conflicting": 2, "valid": 1},
     )
-    assert sorted(path.name for path in finished.folder.iterdir()) == ["errors.csv", "report.json", "run.log"]
+    assert sorted(path.name for path in finished.folder.iterdir()) == [
+        "errors.csv",
+        "repairs.csv",
+        "report.json",
+        "run.log",
+    ]
     assert not (site.folder / "state").exists()
 
 

@@ -64,20 +64,55 @@ def set_globals(
     context.obj = o.Globals(config, output, not no_color and not os.environ.get("NO_COLOR"), verbose)
 
 
+@app.command("inspect")
+def inspect_verb(
+    context: typer.Context,
+    files: o.Files,
+    edition: o.Edition = None,
+    preset: o.PresetName = None,
+    sheet: o.Sheet = None,
+    header_row: o.HeaderRow = None,
+    encoding: o.Encoding = None,
+    delimiter: o.Delimiter = None,
+) -> None:
+    """Show how a file is read and propose its mapping; sends nothing.
+
+    FILE is an inventory: .csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods
+    or certificates: .pem .cer .crt .der .p7b .p7c
+    """
+    asked = o.Asked(
+        files=tuple(files),
+        edition=edition,
+        sheets=tuple(sheet or ()),
+        encoding=encoding,
+        delimiter=delimiter,
+        header_row=header_row,
+        preset=preset,
+    )
+    with ending(context.obj):
+        from pipeline.cli.jobs import look
+
+        look(context.obj, asked)
+
+
 @app.command("validate")
 def validate_verb(
     context: typer.Context,
     files: o.Files,
     edition: o.Edition = None,
     out: o.Out = None,
+    preset: o.PresetName = None,
     sheet: o.Sheet = None,
+    header_row: o.HeaderRow = None,
     encoding: o.Encoding = None,
     delimiter: o.Delimiter = None,
+    no_repair: o.NoRepair = False,
     strict: o.Strict = False,
 ) -> None:
     """Dry run: check every row and write the report; sends nothing.
 
     FILE is an inventory: .csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods
+    or certificates: .pem .cer .crt .der .p7b .p7c
     """
     asked = o.Asked(
         files=tuple(files),
@@ -86,6 +121,9 @@ def validate_verb(
         sheets=tuple(sheet or ()),
         encoding=encoding,
         delimiter=delimiter,
+        header_row=header_row,
+        preset=preset,
+        repairs=not no_repair,
         is_strict=strict,
     )
     _validate(context, asked)
@@ -93,10 +131,10 @@ def validate_verb(
 
 def _validate(context: typer.Context, asked: o.Asked) -> None:
     with ending(context.obj):
-        from pipeline.cli.jobs import finish
+        from pipeline.cli.jobs import finish, named_files
         from pipeline.run import validate_files
 
-        finish(context.obj, asked, lambda job: validate_files(asked.files, job), sends=False)
+        finish(context.obj, asked, lambda job: validate_files(named_files(asked.files), job), sends=False)
 
 
 @app.command("import")
@@ -108,9 +146,12 @@ def import_verb(
     edition: o.Edition = None,
     state: o.State = None,
     out: o.Out = None,
+    preset: o.PresetName = None,
     sheet: o.Sheet = None,
+    header_row: o.HeaderRow = None,
     encoding: o.Encoding = None,
     delimiter: o.Delimiter = None,
+    no_repair: o.NoRepair = False,
     strict: o.Strict = False,
     on_invalid: o.OnInvalidChoice = o.OnInvalid.SKIP,
     max_errors: o.MaxErrors = None,
@@ -122,6 +163,7 @@ def import_verb(
     """Create what is valid and not there yet, each row once.
 
     FILE is an inventory: .csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods
+    or certificates: .pem .cer .crt .der .p7b .p7c
     """
     asked = o.Asked(
         files=tuple(files),
@@ -132,6 +174,9 @@ def import_verb(
         sheets=tuple(sheet or ()),
         encoding=encoding,
         delimiter=delimiter,
+        header_row=header_row,
+        preset=preset,
+        repairs=not no_repair,
         max_errors=max_errors,
         concurrency=concurrency,
         quota=quota,
@@ -144,10 +189,10 @@ def import_verb(
         _validate(context, asked)
         return
     with ending(context.obj):
-        from pipeline.cli.jobs import finish
+        from pipeline.cli.jobs import finish, named_files
         from pipeline.run import import_files
 
-        finish(context.obj, asked, lambda job: import_files(asked.files, job), sends=True)
+        finish(context.obj, asked, lambda job: import_files(named_files(asked.files), job), sends=True)
 
 
 @app.command("resume")

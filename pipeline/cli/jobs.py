@@ -2,11 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from glob import has_magic
+from pathlib import Path
 
 import typer
 
 from pipeline.auth import is_loopback, scope_of, service_root_of
+from pipeline.cli.inspection import inspect_files
 from pipeline.cli.options import Asked, Globals, Output
 from pipeline.cli.progress import has_terminal, reporter
 from pipeline.cli.streams import answer, answering, tell
@@ -15,6 +18,7 @@ from pipeline.conclude import Call, near_path
 from pipeline.config import Overrides, Settings, load_settings
 from pipeline.errors import UsageError
 from pipeline.load import LoadOptions
+from pipeline.presets import PRESETS, Preset
 from pipeline.run import Finished
 from pipeline.session import Job, Watcher
 
@@ -27,6 +31,31 @@ def finish(chosen: Globals, asked: Asked, verb: Callable[[Job], Finished], *, se
         _check_before_reading(settings, asked)
     finished = run_job(chosen, asked, settings, verb, sends=sends)
     raise typer.Exit(finished.exit_code)
+
+
+def named_files(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the paths, patterns such as `certs/*.pem` replaced by the files they match: Windows' shells do not.
+
+    Raises UsageError when a pattern matches no file.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.exists() or not has_magic(str(path)):
+            files.append(path)
+            continue
+        matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        if not matches:
+            raise UsageError(f"{path}: no file has a name like this; check the pattern and the folder")
+        files += matches
+    return tuple(files)
+
+
+def look(chosen: Globals, asked: Asked) -> None:
+    """Print how the files are read and how their columns could be mapped. Sends and writes nothing."""
+    _check_names(asked)
+    options = LoadOptions(asked.sheets, asked.encoding, _delimiter(asked.delimiter), asked.header_row)
+    settings = load_settings(chosen.config, _overrides(asked))
+    inspect_files(chosen, named_files(asked.files), settings, options, _preset(asked.preset))
 
 
 def run_job(
@@ -44,7 +73,9 @@ def run_job(
             call=_call(chosen, asked),
             watch=Watcher(shown.reading, shown.sending, shown.note, ask),
             environ=os.environ,
-            load=LoadOptions(asked.sheets, asked.encoding, _delimiter(asked.delimiter)),
+            load=LoadOptions(asked.sheets, asked.encoding, _delimiter(asked.delimiter), asked.header_row),
+            preset=_preset(asked.preset),
+            repairs=asked.repairs,
             is_strict=asked.is_strict,
             aborts_on_invalid=asked.aborts_on_invalid,
             most_rows=asked.most_rows,
@@ -73,6 +104,12 @@ def _overrides(asked: Asked) -> Overrides:
         state=asked.state,
         out=asked.out,
     )
+
+
+def _preset(name: str | None) -> Preset | None:
+    if name is not None and name not in PRESETS:
+        raise UsageError(f"--preset {name}: there is no such preset; choose among {', '.join(PRESETS)}")
+    return PRESETS[name] if name is not None else None
 
 
 def _check_names(asked: Asked) -> None:

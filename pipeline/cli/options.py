@@ -45,6 +45,15 @@ Encoding = Annotated[
 Delimiter = Annotated[
     str | None, typer.Option("--delimiter", metavar="CHAR", help="Delimiter of text files, or the word tab.")
 ]
+HeaderRow = Annotated[
+    int | None,
+    typer.Option("--header-row", metavar="N", min=1, help="Row of the header; else found below any title."),
+]
+PresetName = Annotated[
+    str | None,
+    typer.Option("--preset", metavar="NAME", help="Export of: adcs, crtsh, intune-report, ivanti, jamf or powershell."),
+]
+NoRepair = Annotated[bool, typer.Option("--no-repair", help="Change no value but as config.yaml declares.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Count warnings as errors.")]
 OnInvalidChoice = Annotated[
     OnInvalid,
@@ -81,6 +90,9 @@ class Asked:
     sheets: tuple[str, ...] = ()
     encoding: str | None = None
     delimiter: str | None = None
+    header_row: int | None = None
+    preset: str | None = None
+    repairs: bool = True
     max_errors: str | None = None
     concurrency: str | None = None
     quota: str | None = None
@@ -96,14 +108,22 @@ class Asked:
             ("--edition", self.edition),
             ("--state", self.state),
             ("--out", self.out),
-        ) + ((("--strict",),) if self.is_strict else ())
+            ("--preset", self.preset),
+        ) + tuple(
+            (flag,) for flag, is_given in (("--strict", self.is_strict), ("--no-repair", not self.repairs)) if is_given
+        )
 
     def words_of_reading(self) -> tuple[str, ...]:
         """Return the options that the same files need again; errors.csv is read without."""
         sheets = (("--sheet", sheet) for sheet in self.sheets)
-        options = _given(*sheets, ("--encoding", self.encoding), ("--delimiter", self.delimiter))
+        options = _given(
+            *sheets,
+            ("--encoding", self.encoding),
+            ("--delimiter", self.delimiter),
+            ("--header-row", self.header_row),
+        )
         return tuple(word for option in options for word in option)
 
 
-def _given(*named: tuple[str, str | Path | None]) -> tuple[tuple[str, ...], ...]:
+def _given(*named: tuple[str, str | int | Path | None]) -> tuple[tuple[str, ...], ...]:
     return tuple((name, str(value)) for name, value in named if value is not None)

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from pipeline.cli.streams import printable
 from pipeline.conclude import near_path
-from pipeline.findings import Severity
+from pipeline.findings import ARROW, Severity
 from pipeline.report import Cause, RouteLine, Summary
 from pipeline.run import Finished
 
@@ -27,6 +27,8 @@ COLOURS = {
     "rejected": "red",
     "unknown": "bold red",
 }
+
+COLOURS_OF_SEVERITIES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
 NOT_THERE_YET = ("created", "updated", "changed", "rejected", "rejected before", "unsent", "unknown")
 
@@ -106,12 +108,14 @@ def _print_routes(console: Console, routes: Sequence[RouteLine]) -> None:
 def _print_causes(console: Console, causes: Sequence[Cause]) -> None:
     console.print("Causes", style="bold")
     for cause in causes[:CAUSES_SHOWN]:
-        is_error = cause.severity is Severity.ERROR
-        word, colour = ("error", "red") if is_error else ("warning", "yellow")
         about = (cause.code, cause.column, counted(cause.rows, "row") if cause.rows else "")
-        _print_wrapped(console, ", ".join(each for each in about if each), first=f"{word:<9}", indent=9, style=colour)
-        message = f"{cause.example_message}{_example(cause.example_value)}"
-        for line in (cause.places, message, f"-> {cause.hint}"):
+        style = COLOURS_OF_SEVERITIES[cause.severity]
+        first = f"{cause.severity:<9}"
+        _print_wrapped(console, ", ".join(each for each in about if each), first=first, indent=9, style=style)
+        is_change = cause.example_message.startswith(f"{cause.example_value}{ARROW}")
+        message = cause.example_message + ("" if is_change else _example(cause.example_value))
+        cure = () if cause.severity is Severity.INFO else (f"-> {cause.hint}",)  # nothing to do
+        for line in (cause.places, message, *cure):
             _print_wrapped(console, line, first=" " * 9, indent=9)
     further = len(causes) - CAUSES_SHOWN
     if further > 0:

@@ -28,9 +28,11 @@ from pipeline.config.fields import (
     did_you_mean,
     shown,
 )
+from pipeline.declared import DateNumber, DateOrder, SerialForm
 from pipeline.editions import COLLECTION, EDITIONS, Edition, EnumType, ProfileType
-from pipeline.identity import fold_header
-from pipeline.model import PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN
+from pipeline.identity import fold_header, fold_word
+from pipeline.model import CERTIFICATE_COLUMN, PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN
+from pipeline.templates import parse_template
 
 PREFIX = "CERTSTATE_"
 """What the names of environment variables that hold a key begin with."""
@@ -126,9 +128,23 @@ class Settings(BaseSettings):
     columns: dict[str, Headers] = Field({}, description="property: [further headers that stand for it]")
     values: dict[str, dict[str, str]] = Field({}, description="property: {text in the file: value to send}")
     defaults: dict[str, str] = Field({}, description="property: value for an absent column or an empty cell")
+    templates: dict[str, str] = Field(
+        {}, description='property: text for every row; {Header} stands for that column\'s cell, as in "{Issuer} ({CA})"'
+    )
     optional: tuple[str, ...] = Field((), description="required properties that may be absent")
     timezone: TimeZoneName | None = Field(
         None, description="IANA time zone of date-times without an offset, such as UTC or Europe/Berlin"
+    )
+    date_order: DateOrder | None = Field(
+        None, description="what comes first in dates such as 03/04/2025: dmy, mdy or ymd"
+    )
+    date_number: DateNumber | None = Field(
+        None,
+        description="what bare numbers count where a date is expected: excel-1900, excel-1904, epoch-seconds or "
+        "epoch-milliseconds",
+    )
+    serial: SerialForm | None = Field(
+        None, description="what serial numbers of decimal digits only are written in: hex or decimal"
     )
     send: Send = Send()
     ledger: LedgerUrl = Field(
@@ -237,9 +253,10 @@ def _property_problems(settings: Settings) -> Iterator[Problem]:
     properties = [each.name for each in edition.properties]
     type_column = [PROFILE_TYPE_COLUMN] if edition.name == "current" else []
     for key, used, known in (
-        ("columns", settings.columns, [*properties, PROFILE_ID_COLUMN, *type_column]),
+        ("columns", settings.columns, [*properties, PROFILE_ID_COLUMN, *type_column, CERTIFICATE_COLUMN]),
         ("values", settings.values, [*properties, PROFILE_ID_COLUMN, *type_column]),
         ("defaults", settings.defaults, [*properties, *type_column]),
+        ("templates", settings.templates, [*properties, PROFILE_ID_COLUMN, *type_column]),
     ):
         for name in used:
             if name == PROFILE_ID_COLUMN and name not in known:
@@ -252,6 +269,7 @@ def _property_problems(settings: Settings) -> Iterator[Problem]:
         elif name == "devicePlatform":
             yield ("optional", index), "devicePlatform cannot be optional, because it decides the route; remove it"
     yield from _header_problems(settings)
+    yield from _template_problems(settings)
     yield from _value_problems(settings, edition)
 
 
@@ -269,13 +287,21 @@ def _header_problems(settings: Settings) -> Iterator[Problem]:
                 )
 
 
+def _template_problems(settings: Settings) -> Iterator[Problem]:
+    for name, text in settings.templates.items():
+        try:
+            parse_template(text)
+        except ValueError as problem:
+            yield ("templates", name), f"{shown(text)} {problem}"
+
+
 def _value_problems(settings: Settings, edition: Edition) -> Iterator[Problem]:
     enums = {each.name: each.type for each in edition.properties if isinstance(each.type, EnumType)}
     given = [(("defaults", name), name, text) for name, text in settings.defaults.items()]
+    given += [(("templates", name), name, text) for name, text in settings.templates.items() if "{" not in text]
     for name, replacements in settings.values.items():
         given += [(("values", name), name, text) for text in replacements.values()]
-        # Cells are compared without letter case and blanks around them, as values.py does it.
-        folded = [text.strip().casefold() for text in replacements]
+        folded = [fold_word(text) for text in replacements]
         for text, fold in zip(replacements, folded, strict=True):
             if folded.count(fold) > 1:
                 yield ("values", name), f"{shown(text)} is given twice, in another letter case; keep one of them"
@@ -322,5 +348,6 @@ def _keys_of(model: type[BaseModel], prefix: str) -> Iterator[ConfigKey]:
 def config_hash(settings: Settings) -> str:
     """Return the SHA-256, in hexadecimal, over the keys that change bodies, routes or scope."""
     keys = {"edition", "tenant", "profiles", "routes", "columns", "values", "defaults", "optional", "timezone"}
+    keys |= {"templates", "date_order", "date_number", "serial"}
     text = json.dumps(settings.model_dump(mode="json", include=keys), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

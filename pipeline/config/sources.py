@@ -17,7 +17,7 @@ from pipeline.config.fields import did_you_mean
 from pipeline.config.settings import PREFIX, Settings, config_keys
 from pipeline.editions import EDITIONS
 from pipeline.errors import ConfigError
-from pipeline.model import ROUTING_COLUMNS
+from pipeline.model import EXTRA_COLUMNS
 
 ENVIRON: Mapping[str, str] = os.environ
 """The process's environment. What needs a variable is given this mapping, or another one, as an argument."""
@@ -274,4 +274,4 @@ def secret_hint(key: str) -> str:
 def _property_names() -> Iterator[str]:
     for edition in EDITIONS.values():
         yield from (each.name for each in edition.properties)
-    yield from ROUTING_COLUMNS
+    yield from EXTRA_COLUMNS

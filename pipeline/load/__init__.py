@@ -1,11 +1,11 @@
 """Files become tables: text files (CSV) and workbooks (Excel, OpenDocument), every cell as text, nothing guessed.
 
-The only module that imports python-calamine; pandas is imported here and in `values` only. It reads files and
-writes none.
+The only module that imports pandas, python-calamine, charset-normalizer and defusedxml. It reads files and writes none.
 
-    table.py     what text files and workbooks have in common: Table, Chunk, the header, blank rows, ragged rows
-    text.py      .csv, .tsv, .txt: encoding, delimiter, quotes; streamed
-    workbook.py  .xlsx, .xlsm, .xls, .xlsb, .ods: sheets and cell types; one sheet in memory at a time
+    table.py              what text files and workbooks have in common: Table, Chunk, the header, blank and ragged rows
+    text_files/           .csv, .tsv, .txt
+    workbooks/            .xlsx, .xlsm, .xls, .xlsb, .ods
+    certificate_files.py  .pem, .cer, .crt, .der, .p7b, .p7c, .p7: a row per certificate
 """
 
 import hashlib
@@ -14,22 +14,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import SourceError
+from pipeline.load.certificate_files import CERTIFICATE_FILE_HEADER, open_certificates
 from pipeline.load.table import Chunk, LoadOptions, Table, reading
-from pipeline.load.text import open_text
-from pipeline.load.workbook import open_sheets
+from pipeline.load.text_files.text import open_text
+from pipeline.load.workbooks.workbook import open_sheets
 
-__all__ = ["TEXT_SUFFIXES", "WORKBOOK_SUFFIXES", "Chunk", "LoadOptions", "Table", "open_tables", "sha256_of"]
+__all__ = [
+    "CERTIFICATE_FILE_HEADER",
+    "CERTIFICATE_SUFFIXES",
+    "TEXT_SUFFIXES",
+    "WORKBOOK_SUFFIXES",
+    "Chunk",
+    "LoadOptions",
+    "Table",
+    "open_tables",
+    "sha256_of",
+]
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+CERTIFICATE_SUFFIXES = (".pem", ".cer", ".crt", ".der", ".p7b", ".p7c", ".p7")
 
 
 def open_tables(path: Path, options: LoadOptions) -> Iterator[Table]:
     """Yield the tables of a file: one of a text file, one per sheet with content of a workbook, in its order.
 
     The file's ending says how it is read, in any letter case. A text file has been read through once when its table
-    comes out, so a missing closing quote or a foreign byte shows before its first row. The rows of a table may be
-    read after the next table was asked for; each open text table holds two file handles while it is being read.
+    comes out, so a byte that is not in its encoding shows before its first row. The rows of a table may be read after
+    the next table was asked for; each open text table holds two file handles while it is being read.
 
     Raises SourceError, here and from `Table.chunks`, when the file cannot be read as a table.
     """
@@ -39,8 +51,10 @@ def open_tables(path: Path, options: LoadOptions) -> Iterator[Table]:
         yield open_text(path, options)
     elif suffix in WORKBOOK_SUFFIXES:
         yield from open_sheets(path, options)
+    elif suffix in CERTIFICATE_SUFFIXES:
+        yield open_certificates(path, options)
     else:
-        supported = " ".join((*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES))
+        supported = " ".join((*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *CERTIFICATE_SUFFIXES))
         ending = f"the ending {path.suffix}" if suffix else "a name without an ending"
         raise SourceError(f"{path} has {ending}, which cannot be read: save it as one of {supported}.")
 

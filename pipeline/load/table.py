@@ -1,12 +1,13 @@
 """What text files and workbooks have in common: the table, its header, its chunks of rows, what makes a row blank."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import SourceError
+from pipeline.findings import Code, Finding, finding, shorten
 from pipeline.model import FORMULA_STARTS, IMPORT_PREFIX, CellType, Row
 
 
@@ -15,10 +16,10 @@ class LoadOptions:
     """How files are read. The defaults find out for themselves."""
 
     sheets: tuple[str, ...] = ()  # of workbooks; () is all of them; text files have none and ignore it
-    encoding: str | None = (
-        None  # of text files, as Python's codecs name it; None is UTF-8, or what the file's mark says
-    )
+    encoding: str | None = None  # of text files, as Python's codecs name it; None is their mark, UTF-8, or detected
     delimiter: str | None = None  # of text files, one ASCII character; None finds it in the header
+    header_row: int | None = None  # its row number; None finds it below a title block
+    known_columns: Callable[[Sequence[str]], int] | None = None  # how many cells name a known column; finds the header
     chunk_rows: int = 5_000
 
 
@@ -35,12 +36,13 @@ class Table:
 
     source: Path
     sheet: str | None  # None for text files
-    header: tuple[str, ...]  # the first row that is not blank, as the file spells it, up to its last cell with content
+    header: tuple[str, ...]  # the header row as the file spells it, up to its last cell with content
     header_row_number: int
     encoding: str  # without the mark: utf-8, utf-16-le; "" for workbooks
     delimiter: str  # "" for workbooks
     rows_estimate: int  # data rows, for progress
     chunks: Iterator[Chunk]  # consumed once; raises SourceError
+    findings: tuple[Finding, ...] = ()  # about the whole table: how it was read, and what a reader should know of it
 
 
 class Record(NamedTuple):
@@ -49,7 +51,11 @@ class Record(NamedTuple):
     row_number: int
     cells: tuple[str, ...]
     not_text: tuple[tuple[int, CellType], ...] = ()
+    broken: str = ""  # what is wrong with the quotes; the one cell is the line as it stands in the file
 
+
+HEADER_SEARCH_ROWS = 50
+"""So far down a header is looked for."""
 
 ZIP_MAGIC = b"PK\x03\x04"
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -103,6 +109,41 @@ def trimmed(cells: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     return tuple(cells[:width])
 
 
+def find_header(path: Path, lead: Sequence[Record], options: LoadOptions) -> int | None:
+    """Return the index of the header in `lead`, the first records of the table; None when all of them are blank.
+
+    The row that `--header-row` names; else the row that names the most known columns, the first of equals; else the
+    first row that is not blank. `lead` holds at least HEADER_SEARCH_ROWS records and the named row, if there are.
+    Raises SourceError when the named row is blank or not there.
+    """
+    filled = [index for index, record in enumerate(lead) if not is_blank(record.cells)]
+    if options.header_row is not None:
+        named = [index for index in filled if lead[index].row_number == options.header_row]
+        if not named:
+            raise SourceError(
+                f"{path} row {options.header_row} is empty or not there, so it is no header: "
+                "give --header-row the number that the spreadsheet shows beside the header."
+            )
+        return named[0]
+    if not filled or options.known_columns is None:
+        return filled[0] if filled else None
+    known = options.known_columns
+    best = max(filled[:HEADER_SEARCH_ROWS], key=lambda index: 0 if lead[index].broken else known(lead[index].cells))
+    # One word alone may stand in a title by chance.
+    return best if best == filled[0] or known(lead[best].cells) > 1 else filled[0]
+
+
+def about_title_rows(above: Sequence[Record]) -> tuple[Finding, ...]:
+    """Return the finding that tells of the rows with content above the header, if there are any."""
+    titles = [record for record in above if not is_blank(record.cells)]
+    if not titles:
+        return ()
+    numbers = [record.row_number for record in titles]
+    rows = f"row {numbers[0]}" if len(numbers) == 1 else f"rows {numbers[0]} to {numbers[-1]}"
+    text = " ".join(" ".join(titles[0].cells).split())
+    return (finding(Code.TITLE_ROWS, f"{rows} above the header not read as data", value=shorten(text)),)
+
+
 def is_report(header: tuple[str, ...]) -> bool:
     """Return whether the table is one of certstate's own reports, which mask cells that look like formulas."""
     return any(cell.strip().casefold().startswith(IMPORT_PREFIX) for cell in header)
@@ -120,7 +161,8 @@ def chunked(records: Iterator[Record], header: tuple[str, ...], chunk_rows: int)
     rows: list[Row] = []
     blank_rows = blank_rows_since = 0
     for record in records:
-        if is_blank(record.cells):
+        # A row of nothing but uncalculated formulas is no blank one: something should stand there.
+        if is_blank(record.cells) and not any(kind is CellType.FORMULA for _, kind in record.not_text):
             blank_rows_since += 1
             continue
         blank_rows += blank_rows_since
@@ -134,7 +176,9 @@ def chunked(records: Iterator[Record], header: tuple[str, ...], chunk_rows: int)
 
 
 def _row_of(record: Record, width: int, *, masked: bool) -> Row:
-    row_number, cells, not_text = record
+    row_number, cells, not_text, broken = record
+    if broken:
+        return Row(row_number, cells + ("",) * (width - 1), broken=broken)
     if masked:
         cells = unmasked(cells)
     if len(cells) == width:

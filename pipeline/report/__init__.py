@@ -3,7 +3,7 @@
 from pipeline.report.causes import Cause, RowRanges, causes_of_answers, causes_of_findings
 from pipeline.report.document import document_of, write_document
 from pipeline.report.summary import NextStep, RouteLine, Summary, Total, route_lines, totals_of
-from pipeline.report.tables import harmless, write_created_rows, write_input_rows
+from pipeline.report.tables import harmless, write_created_rows, write_input_rows, write_repairs
 
 __all__ = [
     "Cause",
@@ -21,4 +21,5 @@ __all__ = [
     "write_created_rows",
     "write_document",
     "write_input_rows",
+    "write_repairs",
 ]

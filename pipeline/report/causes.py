@@ -76,7 +76,8 @@ def causes_of_findings(
 ) -> list[Cause]:
     """Return the causes of (source, row number, finding) triples, which come in the order of reading.
 
-    Sheets that were not read come first, then errors, those of whole files ahead; then the causes of the most rows.
+    Sheets that were not read come first, then errors, those of whole files ahead, warnings, what was repaired; of
+    equals those of the most rows.
     """
     groups: dict[tuple[str, str], _Group] = {}
     for source_pk, row_number, found in placed:
@@ -122,11 +123,11 @@ def _ranked(groups: Mapping[tuple[str, str], _Group], sources: Mapping[int, Sour
     return sorted(causes, key=_rank)
 
 
-def _rank(cause: Cause) -> tuple[bool, bool, bool, int]:
+def _rank(cause: Cause) -> tuple[bool, int, bool, int]:
     is_error = cause.severity is Severity.ERROR
     # Rows that nobody read are in no total, so they are told before anything else.
     is_unread = cause.code == Code.SKIPPED_SHEET
-    return (not is_unread, not is_error, not (is_error and cause.rows == 0), -cause.rows)
+    return (not is_unread, tuple(Severity).index(cause.severity), not (is_error and cause.rows == 0), -cause.rows)
 
 
 def _places(ranges_of: Mapping[int, RowRanges], sources: Mapping[int, SourceInfo]) -> str:

@@ -1,4 +1,4 @@
-"""errors.csv, unknown.csv and created.csv: every input column in its order, then the `_import_*` columns.
+"""errors.csv, unknown.csv and created.csv: every input column in its order, then the `_import_*` columns; repairs.csv.
 
 A cell that a spreadsheet would run as a formula gets an apostrophe in front; the loader takes it away again from
 files that carry an `_import_*` header, so a corrected errors.csv is itself a valid input.
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple, TextIO
 
 from pipeline.editions import Edition
-from pipeline.findings import Finding
+from pipeline.findings import Finding, Severity, text_after
 from pipeline.identity import fold_header
 from pipeline.model import (
     FORMULA_STARTS,
@@ -42,6 +42,8 @@ IMPORT_COLUMNS = (
     "attempts",
     "id",
 )
+
+REPAIR_COLUMNS = ("file", "sheet", "row", "column", "rule", "was", "is")
 
 NO_ERRORS: Mapping[int, Sequence[Finding]] = MappingProxyType({})
 
@@ -116,6 +118,25 @@ def write_created_rows(
     return written
 
 
+def write_repairs(
+    path: Path, placed: Iterable[tuple[int, int | None, Finding]], sources: Mapping[int, SourceInfo]
+) -> int:
+    """Write each change of a value by a rule, as (source, row number, finding) triples tell it; return how many."""
+    written = 0
+    with _open(path) as file:
+        writer = csv.writer(file, delimiter=_delimiter(sources))
+        writer.writerow(REPAIR_COLUMNS)
+        for source_pk, row_number, found in placed:
+            text = text_after(found)
+            if text is None or row_number is None:
+                continue
+            source = sources[source_pk]
+            cells = (source.file, source.sheet or "", str(row_number), found.column, found.code, found.value, text)
+            writer.writerow([harmless(cell) for cell in cells])
+            written += 1
+    return written
+
+
 class _Column(NamedTuple):
     """A column by which the files of one run are put together."""
 
@@ -145,6 +166,7 @@ def _open(path: Path) -> TextIO:
 
 def _import_cells(row: ReportRow, source: SourceInfo) -> list[str]:
     answer = row.answer
+    row = row._replace(findings=tuple(sorted(row.findings, key=lambda each: tuple(Severity).index(each.severity))))
     messages = [each.message for each in row.findings] + ([answer.message] if answer.message else [])
     cells = {
         "file": source.file,

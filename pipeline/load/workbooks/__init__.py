@@ -1,0 +1,12 @@
+"""Workbooks (.xlsx, .xlsm, .xls, .xlsb, .ods): sheets and cell types; one sheet in memory at a time.
+
+workbook.py   the sheets as tables, read by python-calamine
+guard.py      what is looked at before calamine opens a sheet: bombs, far cells, errors, formulas without a result
+package.py    zip archives, unpacked within bounds
+extent.py     how large a rectangle a sheet's cells span
+sheet_xml.py  sheets of .xlsx and .xlsm
+sheet_bin.py  sheets of .xlsb
+sheet_ods.py  sheets of .ods
+ole.py        .xls
+merged.py     merged cells, in the header and below
+"""

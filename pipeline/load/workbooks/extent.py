@@ -1,0 +1,63 @@
+"""How far a sheet's cells reach, found before calamine lays them out, and where its limits are.
+
+calamine holds the whole rectangle from the first to the last cell, 24 bytes for each place, empty or not, and aborts
+the process when it gets no memory: one stray cell at XFD1048576 asks for 412 GB.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import SourceError
+
+SHEET_ROWS = 1_048_576
+SHEET_COLUMNS = 16_384
+RECTANGLE_LIMIT_CELLS = 32_000_000  # 1,048,576 rows of 30 columns; 768 MB
+SPARSE_FACTOR = 20  # rows x columns over cells with content, above which a stray cell is to blame
+
+
+Corners = tuple[tuple[int, int], tuple[int, int]]
+"""A range by its first and last cell, each (row, column) from 0, as calamine gives merged ranges."""
+
+
+class Extent(NamedTuple):
+    """What the cells with content of a sheet span, counted from A1. Row and column numbers begin at 1."""
+
+    last_row: int = 0
+    last_column: int = 0
+    cells: int = 0
+    lowest: tuple[int, int] = (0, 0)  # row and column of a cell in the last row
+    rightmost: tuple[int, int] = (0, 0)  # row and column of a cell in the last column
+
+    @property
+    def rectangle(self) -> int:
+        """How many places the sheet has, empty ones too."""
+        return self.last_row * self.last_column
+
+
+def check_extent(path: Path, sheet: str, extent: Extent, others: int = 0) -> None:
+    """Raise SourceError when the sheet is too large to be held, naming the stray cell where one is to blame.
+
+    `others` are the places of the sheets that are held at the same time.
+    """
+    if extent.rectangle + others <= RECTANGLE_LIMIT_CELLS and extent.cells <= RECTANGLE_LIMIT_CELLS:
+        return
+    if extent.rectangle > SPARSE_FACTOR * max(extent.cells, 1):
+        row, column = extent.rightmost if extent.last_column > SHEET_COLUMNS // 64 else extent.lowest
+        raise SourceError(
+            f'{path} sheet "{sheet}" has a cell at {a1(row, column)} far from all others, so it spans '
+            f"{extent.last_row:,} rows and {extent.last_column:,} columns: delete that row and that column in Excel "
+            "and save it, or save the sheet as CSV UTF-8."
+        )
+    raise SourceError(
+        f'{path} sheet "{sheet}" has {extent.last_row:,} rows and {extent.last_column:,} columns, more than the '
+        f"{RECTANGLE_LIMIT_CELLS:,} cells that a sheet may have here: split it, or save it as CSV UTF-8."
+    )
+
+
+def a1(row: int, column: int) -> str:
+    """Return the name of a cell as a spreadsheet shows it: A1 for row 1, column 1."""
+    letters = ""
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(65 + letter) + letters
+    return f"{letters}{row}"

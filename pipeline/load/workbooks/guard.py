@@ -1,0 +1,214 @@
+"""What must hold of a workbook before calamine opens it: nothing makes calamine abort, hang or take all memory."""
+
+import posixpath
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import ElementTree as DefusedElementTree
+from defusedxml.common import DefusedXmlException
+
+from pipeline.load.table import OLE_MAGIC
+from pipeline.load.workbooks.extent import RECTANGLE_LIMIT_CELLS, Corners, check_extent
+from pipeline.load.workbooks.ole import check_ole
+from pipeline.load.workbooks.package import Package, damaged, open_package, protected
+from pipeline.load.workbooks.sheet_bin import binary_sheets, check_binary_strings, scan_binary_sheet
+from pipeline.load.workbooks.sheet_ods import CONTENT_PART, check_tables
+from pipeline.load.workbooks.sheet_xml import Traps, check_encoding, declares_entities, parse_sheet, scan_sheet
+
+OFFICE_DOCUMENT = "/officeDocument"
+STYLES = "/styles"
+STYLES_LIMIT_BYTES = 256 << 20
+SHARED_STRINGS = "/sharedStrings"
+PARSED_EXTENT_LIMIT_CELLS = 4_000_000  # up to which a parser may find out whether far cells are only formatted
+STRING_LIMIT = 16_000_000  # shared strings: 1,048,576 rows with 15 different texts each
+
+STRINGS_BEGIN = re.compile(rb"<(?:[^\s<>/!?]+:)?sst(?=[\s/>])[^>]*>")
+UNIQUE_COUNT = re.compile(rb"uniqueCount\s*=\s*[\"']\s*(\d{1,30})")
+MANIFEST_PART = "META-INF/manifest.xml"
+BINARY_ENDING = ".bin"
+
+
+class Hidden(NamedTuple):
+    """What calamine does not show of a sheet."""
+
+    traps: Traps  # error cells and uncalculated formulas
+    merged: tuple[Corners, ...] | None  # merged ranges; None where calamine shows them itself
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A workbook that calamine may open; each sheet is still to be checked before calamine reads it."""
+
+    path: Path
+    package: Package | None  # None for an .xls
+    sheets: dict[str, tuple[str, ...]]  # sheet name -> the parts that it may stand in; none for .xls and .ods
+    merged: dict[str, tuple[Corners, ...]]  # sheet name -> its merged ranges; of .ods only
+
+    def hidden_in(self, sheet: str) -> Hidden:
+        """Return what calamine does not show of the sheet, as far as its format tells.
+
+        Raises SourceError when the sheet's part is missing, damaged or too large.
+        """
+        if self.package is None or not self.sheets:
+            return Hidden({}, self.merged.get(sheet))
+        parts = self.sheets.get(sheet, ())
+        traps: Traps = {}
+        merged: tuple[Corners, ...] | None = None
+        for part in reversed(parts):  # the one that the standard means comes last
+            if part.endswith(BINARY_ENDING):
+                scanned = scan_binary_sheet(self.package, part)
+                check_extent(self.path, sheet, scanned.extent)
+                traps, merged = scanned.traps, scanned.merged
+            else:
+                traps = _checked_xml(self.package, sheet, part)
+        if not parts:
+            raise damaged(self.path, f'its sheet "{sheet}" is missing')
+        return Hidden(traps, merged)
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[Guard]:
+    """Check everything that calamine reads when it opens the file. Raises SourceError for a damaged or hostile one.
+
+    A file that is neither a zip package nor an OLE container passes: calamine refuses it at once.
+    """
+    with path.open("rb") as file:
+        head = file.read(len(OLE_MAGIC))
+    if head == OLE_MAGIC:
+        check_ole(path)
+    if head == OLE_MAGIC or not zipfile.is_zipfile(path):
+        yield Guard(path, None, {}, {})
+        return
+    with open_package(path) as package:
+        sheets: dict[str, tuple[str, ...]] = {}
+        merged: dict[str, tuple[Corners, ...]] = {}
+        if package.holds(CONTENT_PART):
+            if package.holds(MANIFEST_PART) and b"encryption-data" in package.content(MANIFEST_PART):
+                raise protected(path)
+            merged = check_tables(package)
+        workbook = _workbook_part(package)
+        if workbook is not None:
+            relations = _relations(package, workbook)
+            _check_strings(package, workbook, relations)
+            for part in {part for each in relations.values() if each.kind.endswith(STYLES) for part in each.parts}:
+                package.check_size(part, STYLES_LIMIT_BYTES)
+            sheets = _sheet_parts(package, workbook, relations)
+        yield Guard(path, package, sheets, merged)
+
+
+@dataclass(frozen=True)
+class _Relation:
+    kind: str  # the relationship's type, a URI that differs between transitional and strict OOXML in its beginning
+    parts: tuple[str, ...]
+
+
+def _checked_xml(package: Package, sheet: str, part: str) -> Traps:
+    scanned = scan_sheet(package, part)
+    extent = scanned.extent
+    if extent.rectangle > RECTANGLE_LIMIT_CELLS and extent.cells <= PARSED_EXTENT_LIMIT_CELLS:
+        extent = parse_sheet(package, part).extent
+    check_extent(package.path, sheet, extent)
+    return scanned.traps
+
+
+def _parsed(package: Package, part: str) -> Element:
+    content = package.content(part)
+    check_encoding(package, part, content[:1024])
+    try:
+        root: Element = DefusedElementTree.fromstring(content, forbid_dtd=True)
+    except DefusedXmlException as exc:
+        raise declares_entities(package, part) from exc
+    except (ParseError, ValueError, LookupError) as exc:
+        raise damaged(package.path, f"the XML of its part {part} is not well-formed") from exc
+    return root
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _relations(package: Package, part: str) -> dict[str, _Relation]:
+    """Return what a part refers to, by the reference's id. "" is the package itself."""
+    folder, _, name = part.rpartition("/")
+    rels = posixpath.join(folder, "_rels", f"{name}.rels")
+    if not package.holds(rels):
+        return {}
+    found = {}
+    for element in _parsed(package, rels).iter():
+        if _local(element.tag) == "Relationship":
+            target = element.get("Target", "")
+            found[element.get("Id", "")] = _Relation(element.get("Type", ""), _resolved(package, folder, target))
+    return found
+
+
+def _resolved(package: Package, folder: str, target: str) -> tuple[str, ...]:
+    """Return the parts that the target may name: as the standard says, and as a lenient reader might take it."""
+    names = [
+        posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/"),
+        posixpath.join(folder, target.lstrip("/")),
+        target.lstrip("/"),
+    ]
+    return tuple(name for name in dict.fromkeys(names) if package.holds(name))
+
+
+def _workbook_part(package: Package) -> str | None:
+    related = (each.parts for each in _relations(package, "").values() if each.kind.endswith(OFFICE_DOCUMENT))
+    parts = {part for parts in related for part in parts}
+    if len(parts) > 1:
+        raise damaged(package.path, "it holds more than one workbook")
+    if parts:
+        return parts.pop()
+    return next((name for name in ("xl/workbook.xml", "xl/workbook.bin") if package.holds(name)), None)
+
+
+def _sheet_parts(package: Package, workbook: str, relations: dict[str, _Relation]) -> dict[str, tuple[str, ...]]:
+    if workbook.endswith(BINARY_ENDING):
+        named = list(binary_sheets(package, workbook))
+    else:
+        named = [
+            (element.get("name", ""), value)
+            for element in _parsed(package, workbook).iter()
+            if _local(element.tag) == "sheet"
+            for attribute, value in element.items()
+            if _local(attribute) == "id"
+        ]
+    found: dict[str, tuple[str, ...]] = {}
+    for name, reference in named:
+        if name in found:
+            raise damaged(package.path, f'it has two sheets named "{name}"')
+        relation = relations.get(reference)
+        found[name] = relation.parts if relation else ()
+    return found
+
+
+def _check_strings(package: Package, workbook: str, relations: dict[str, _Relation]) -> None:
+    """Raise SourceError when the list of strings, which calamine holds whole, claims or has too many."""
+    folder = posixpath.dirname(workbook)
+    related = (relation.parts for relation in relations.values() if relation.kind.endswith(SHARED_STRINGS))
+    parts = {part.lower() for parts in related for part in parts}
+    customary = (f"{folder.lower()}/sharedstrings", "xl/sharedstrings")
+    parts |= {part for part in package.names() if part.startswith(customary)}
+    for part in parts:
+        if part.endswith(BINARY_ENDING):
+            check_binary_strings(package, part)
+            continue
+        size = strings = claimed = 0
+        tail = b""
+        for number, block in enumerate(package.blocks(part)):
+            if number == 0:
+                check_encoding(package, part, block)
+                begin = STRINGS_BEGIN.search(block)
+                claimed = max(map(int, UNIQUE_COUNT.findall(begin[0])), default=0) if begin else 0
+            if b"<!DOCTYPE" in tail + block:
+                raise declares_entities(package, part)
+            strings += block.count(b"<si") + block.count(b":si")
+            size += len(block)
+            tail = block[-9:]
+        if claimed * len(b"<si/>") > size or strings > STRING_LIMIT:
+            raise damaged(package.path, f"its part {part} has {max(claimed, strings):,} strings in {size:,} bytes")

@@ -1,0 +1,23 @@
+"""Property values: what config.yaml declares is done, what is certain is repaired, each change is recorded.
+
+    steps.py        what a rule makes of one text: Reading, Step, Problem
+    marks.py        invisible marks, blanks around, traces of lost characters and failed formulas
+    identifiers.py  thumbprints and serial numbers
+    words.py        enumerations, platforms, key usages, extended key usages
+    numbers.py      key lengths
+    dates.py        dates and times
+    cells.py        what a workbook's cell type gives away
+    certificate.py  values from the row's certificate, and where row and certificate differ
+    rules.py        which rules concern which property, and their application to a chunk of rows
+
+The only rules that change a value; `findings.REPAIRS` are their names.
+"""
+
+from pipeline.values.certificate import RULES
+from pipeline.values.dates import DateRules
+from pipeline.values.rules import Prepared, ValueRules, apply_rules, value_rules
+
+CERTIFIED = frozenset(RULES)
+"""The properties that a certificate says for itself."""
+
+__all__ = ["CERTIFIED", "DateRules", "Prepared", "ValueRules", "apply_rules", "value_rules"]

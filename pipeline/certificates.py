@@ -8,10 +8,10 @@ import hashlib
 import re
 import warnings
 from base64 import b64decode, b64encode
-from binascii import Error as NotBase64
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 from unicodedata import category
@@ -57,6 +57,12 @@ Identifiers: RFC 5280 4.2.1.12, RFC 4945 5.1.3.12, RFC 4556, and Microsoft's `IX
 MOST_CELL_CHARACTERS = 32_767
 """What a spreadsheet cell can hold ("Excel specifications and limits"); Excel cuts longer texts there."""
 
+MOST_CERTIFICATES = 50_000
+"""More than 10 MB can hold: the smallest certificates, of elliptic curves and without extensions, have 250 bytes."""
+
+LEAST_BYTES = 131
+"""The smallest element whose length DER writes in octets of their own (X.690, 10.1), which every certificate needs."""
+
 KEY_USAGE_NAMES = {
     "digital_signature": "digitalSignature",
     "content_commitment": "nonRepudiation",
@@ -83,15 +89,9 @@ CERTIFICATE_LABELS = {"CERTIFICATE", "X509CERTIFICATE", "TRUSTEDCERTIFICATE", "P
 
 # What cryptography raises for a certificate that it cannot read; UnicodeDecodeError is a ValueError.
 REFUSALS = (
-    ValueError,
-    TypeError,
-    OverflowError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
+    *(ValueError, TypeError, OverflowError, UnsupportedAlgorithm),
+    *(x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType),
 )
-
 
 Kind = TypeVar("Kind", bound=x509.ExtensionType)
 
@@ -120,54 +120,47 @@ class CertificateFacts(NamedTuple):
     is_ca: bool  # basicConstraints says so
 
 
-def read_certificates(data: bytes) -> tuple[CertificateFacts, ...]:
-    """Return the certificates in a file's bytes, in its order; at least one.
-
-    Raises NotACertificateError when there is none, or when one of them cannot be read.
-    """
-    return tuple(read_certificate_text(text) for text in certificate_texts(data))
-
-
 def certificate_texts(data: bytes) -> tuple[str, ...]:
     """Return each certificate in a file's bytes as a text for `read_certificate_text`; at least one.
 
     PEM with any text and other blocks around, DER, PKCS#7 in both; also base64 without the PEM lines. The text is
     base64 of the DER bytes; that of a damaged PEM block is the block as it stands, so that the others can be read.
-    Raises NotACertificateError when there is none.
+    Raises NotACertificateError when there is none, or when there are more than MOST_CERTIFICATES.
     """
     if not data.strip(b"\0\t\r\n "):
         raise NotACertificateError("it is empty")
-    if _is_der(data):
-        return tuple(b64encode(der).decode() for der in _certificates_in(_whole(data)))
-    mark = next((mark for mark in (BOM_UTF8, BOM_UTF16_LE, BOM_UTF16_BE) if data.startswith(mark)), b"")
-    data = data.removeprefix(mark)
-    if len(mark) == len(BOM_UTF16_LE) or b"B\0E\0G\0I\0N" in data:
-        data = data.replace(b"\0", b"")  # UTF-16, as PowerShell 5.1 redirects output
-    # Only ASCII counts in PEM; the text around may be in any encoding.
-    texts: list[str] = []
-    for each in _texts_in(data.decode("latin-1")):
-        try:
-            texts += [b64encode(der).decode() for der in _certificates_in(_der_of(each))]
-        except NotACertificateError:
-            texts.append(each)
-    return tuple(texts)
+    texts = tuple(islice(_texts_in_file(data), MOST_CERTIFICATES + 1))
+    if len(texts) > MOST_CERTIFICATES:
+        raise NotACertificateError(f"it holds more than {MOST_CERTIFICATES:,} certificates")
+    return texts
 
 
 def read_certificate_text(text: str) -> CertificateFacts:
     r"""Return the certificate that a cell holds, as PEM, base64 or hexadecimal DER.
 
     Line breaks may be lost, doubled, blanks, or written as `\n`. In a chain the one certificate that is not a
-    certificate authority's is meant. Raises NotACertificateError.
+    certificate authority's is meant. Raises NotACertificateError, also for a text that no spreadsheet cell can hold.
     """
-    ders: list[bytes] = []
     is_cut = len(text) == MOST_CELL_CHARACTERS
-    for each in _texts_in(text):
-        ders += _certificates_in(_der_of(each, is_cut=is_cut))
-    found = [_facts(der) for der in ders]
+    parts = [_der_of(each, is_cut=is_cut) for each in _texts_in(text)]
+    if len(text) > MOST_CELL_CHARACTERS:
+        raise NotACertificateError(
+            f"its text has {len(text):,} characters, more than the {MOST_CELL_CHARACTERS:,} of a spreadsheet cell"
+        )
+    found = [_facts(der) for part in parts for der in _certificates_in(part)]
     devices = [facts for facts in found if not facts.is_ca] or found
     if len(devices) > 1:
         raise NotACertificateError(f"it holds {len(devices)} certificates, and nothing says which one is the row's")
     return devices[0]
+
+
+def octets_hex(number: int) -> str:
+    """Return the octets of a DER integer as upper-case hexadecimal digits, two for each octet.
+
+    Without the sign octet 00, as Windows and .NET mostly show serial numbers; a negative number in two's complement.
+    """
+    octets = max(1, (number.bit_length() + 7) // 8) if number >= 0 else ((~number).bit_length() + 8) // 8
+    return (number % (1 << 8 * octets)).to_bytes(octets).hex().upper()
 
 
 def without_private_keys(text: str) -> str:
@@ -184,20 +177,36 @@ def without_private_keys(text: str) -> str:
     return "".join(kept)
 
 
+def _texts_in_file(data: bytes) -> Iterator[str]:
+    """Yield what `certificate_texts` returns."""
+    if _is_der(data):
+        yield from (b64encode(der).decode() for der in _certificates_in(_whole(data)))
+        return
+    mark = next((mark for mark in (BOM_UTF8, BOM_UTF16_LE, BOM_UTF16_BE) if data.startswith(mark)), b"")
+    data = data.removeprefix(mark)
+    if len(mark) == len(BOM_UTF16_LE) or b"B\0E\0G\0I\0N" in data:
+        data = data.replace(b"\0", b"")  # UTF-16, as PowerShell 5.1 redirects output
+    # Only ASCII counts in PEM; the text around may be in any encoding.
+    for each in _texts_in(data.decode("latin-1")):
+        try:
+            ders = _certificates_in(_der_of(each))
+        except NotACertificateError:
+            yield each
+        else:
+            yield from (b64encode(der).decode() for der in ders)
+
+
 def _texts_in(text: str) -> tuple[str, ...]:
     """Return the texts of the PEM blocks that hold certificates, without their lines; else the whole text."""
     _, *parts = BEGIN.split(text)
-    blocks = [
-        (label.replace(" ", ""), body.partition("-----END")[0])
-        for label, body in zip(parts[::2], parts[1::2], strict=True)
-    ]
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    blocks = [(label.replace(" ", ""), body.partition("-----END")[0]) for label, body in pairs]
     if not blocks:
         return (text,)
     texts = tuple(_joined(body) for label, body in blocks if label in CERTIFICATE_LABELS)
     if not texts:
-        labels = [label for label, _ in blocks]
         # OpenSSL writes the parameters of a curve before the private key.
-        told = next((label for label in labels if "PRIVATEKEY" in label), labels[0])
+        told = next((label for label, _ in blocks if "PRIVATEKEY" in label), blocks[0][0])
         raise NotACertificateError(f"it holds {_kind_of_label(told)} and no certificate")
     return texts
 
@@ -230,21 +239,20 @@ def _der_of(text: str, *, is_cut: bool = False) -> bytes:
     hexadecimal = digits[2:] if digits[:2] in {"0x", "0X"} else digits
     try:
         if hexadecimal.startswith("30") and re.fullmatch(r"[0-9A-Fa-f]+", hexadecimal):
-            return _whole(bytes.fromhex(hexadecimal[: len(hexadecimal) // 2 * 2]), is_cut=is_cut)
-        # Padding is lost at times; the length that the DER bytes state shows whether a character is missing.
-        bare = digits.rstrip("=")
-        if len(bare) % 4 == 1:
-            bare = bare[:-1]
-        return _whole(b64decode(bare + "=" * (-len(bare) % 4), validate=True), is_cut=is_cut)
-    except (NotBase64, ValueError) as problem:
-        if isinstance(problem, NotACertificateError):
-            raise
+            data = bytes.fromhex(hexadecimal[: len(hexadecimal) // 2 * 2])
+        else:
+            # Padding is lost at times; the length that the DER bytes state shows whether a character is missing.
+            bare = digits.rstrip("=")
+            bare = bare[:-1] if len(bare) % 4 == 1 else bare
+            data = b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except ValueError as problem:
         raise NotACertificateError("it is neither PEM nor base64 nor hexadecimal digits of a certificate") from problem
+    return _whole(data, is_cut=is_cut)
 
 
-def _is_der(data: bytes) -> bool:
-    """Return whether the bytes begin like a DER sequence of more than 127 bytes, which no text does."""
-    return len(data) > 1 and data[0] == 0x30 and 0x80 <= data[1] <= 0x84
+def _is_der(data: bytes, at: int = 0) -> bool:
+    """Return whether a DER sequence of more than 127 bytes begins at that place; no text begins like one."""
+    return at + 1 < len(data) and data[at] == 0x30 and 0x80 <= data[at + 1] <= 0x84
 
 
 def _whole(data: bytes, *, is_cut: bool = False) -> bytes:
@@ -258,10 +266,15 @@ def _whole(data: bytes, *, is_cut: bool = False) -> bytes:
     return data if data[size:].strip(b"\0\t\r\n ") else data[:size]
 
 
-def _size_of(data: bytes) -> int:
-    """Return how many bytes the first DER element says it has with its head; all bytes for an indefinite length."""
-    octets = data[1] - 0x80
-    return 2 + octets + int.from_bytes(data[2 : 2 + octets]) if octets else len(data)
+def _content_at(data: bytes, at: int = 0) -> int:
+    """Return the place where the content of the DER sequence at that place begins."""
+    return at + 2 + data[at + 1] - 0x80
+
+
+def _size_of(data: bytes, at: int = 0) -> int:
+    """Return how many bytes the DER sequence at that place says it has; all that follow for an indefinite length."""
+    content = _content_at(data, at)
+    return content - at + int.from_bytes(data[at + 2 : content]) if content > at + 2 else len(data) - at
 
 
 def _certificates_in(data: bytes) -> list[bytes]:
@@ -270,12 +283,19 @@ def _certificates_in(data: bytes) -> list[bytes]:
     What is something else comes back like a certificate, and is told when it is read.
     """
     ders: list[bytes] = []
-    while _is_der(data):
-        whole, data = data[: _size_of(data)], data[_size_of(data) :]
-        ders += _certificates_in_pkcs7(whole) if _content_of(whole).startswith(SIGNED_DATA) else [whole]
+    at = 0
+    while _is_der(data, at):
+        size = _size_of(data, at)
+        if data.startswith(SIGNED_DATA, _content_at(data, at)):
+            ders += _certificates_in_pkcs7(data[at : at + size])
+        elif size < LEAST_BYTES:
+            raise NotACertificateError(f"it holds a sequence of {size} bytes, which is too small for a certificate")
+        else:
+            ders.append(data[at : at + size])
+        at += size
     # OpenSSL's "trusted certificate" has a short sequence of its own behind the certificate.
-    if data and not data.startswith(b"\x30"):
-        raise NotACertificateError(f"{len(data):,} bytes of something else follow the certificate")
+    if at < len(data) and data[at] != 0x30:
+        raise NotACertificateError(f"{len(data) - at:,} bytes of something else follow the certificate")
     return ders
 
 
@@ -286,28 +306,24 @@ def _certificates_in_pkcs7(data: bytes) -> list[bytes]:
             found = pkcs7.load_der_pkcs7_certificates(data)
         except REFUSALS as problem:
             raise NotACertificateError(f"its PKCS#7 content cannot be read ({problem})") from problem
+    if not found:
+        raise NotACertificateError("it holds no certificate")
     return [each.public_bytes(Encoding.DER) for each in found]
-
-
-def _content_of(data: bytes) -> bytes:
-    """Return what stands in the DER sequence."""
-    return data[2 + data[1] - 0x80 :]
 
 
 def _other_content(data: bytes) -> str:
     """Return what PKI file the bytes are instead of a certificate, or ""."""
-    content = _content_of(data)
+    content = data[_content_at(data) :]
     if content.startswith(b"\x02\x01\x03\x30"):
         return "a PKCS#12 file (.pfx), which holds a private key,"
     if content.startswith((b"\x02\x01\x00\x30", b"\x02\x01\x00\x02", b"\x02\x01\x01\x04", b"\x02\x01\x01\x30")):
         return "a private key"
     if content.startswith(b"\x30") and content[4:12] in {PKCS5, PKCS12}:
         return "an encrypted private key"
-    loaders = (
+    for load, kind in (
         (x509.load_der_x509_csr, "a certificate request"),
         (x509.load_der_x509_crl, "a list of revoked certificates"),
-    )
-    for load, kind in loaders:
+    ):
         try:
             load(data)
         except REFUSALS:
@@ -341,7 +357,7 @@ def _facts_of(der: bytes, certificate: x509.Certificate) -> CertificateFacts:
         der=der,
         thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
         sha256=hashlib.sha256(der).hexdigest().upper(),
-        serial_number=_serial_number(certificate.serial_number),
+        serial_number=octets_hex(certificate.serial_number),
         issuer=certificate.issuer.rfc4514_string(),
         subject=certificate.subject.rfc4514_string(),
         subject_common_name=str(common_names[-1].value) if common_names else "",
@@ -363,14 +379,6 @@ def _extension(extensions: x509.Extensions, kind: type[Kind]) -> Kind | None:
         return None
 
 
-def _serial_number(number: int) -> str:
-    """Return the octets of the number in hexadecimal, as .NET's X509Certificate2 shows them, without a sign octet."""
-    if number < 0:
-        octets = (8 + (~number).bit_length()) // 8
-        return number.to_bytes(octets, signed=True).hex().upper()
-    return number.to_bytes(max(1, (number.bit_length() + 7) // 8)).hex().upper()
-
-
 def _date_time(at: datetime) -> str:
     return at.isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
@@ -381,11 +389,7 @@ def _key_length(certificate: x509.Certificate) -> int | None:
     except REFUSALS:
         # A kind of key or a curve that OpenSSL does not know is no reason to refuse the rest of the certificate.
         return None
-    match key:
-        case rsa.RSAPublicKey() | dsa.DSAPublicKey() | ec.EllipticCurvePublicKey():
-            return key.key_size
-        case _:
-            return None
+    return key.key_size if isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey | ec.EllipticCurvePublicKey) else None
 
 
 def _key_usage(usage: x509.KeyUsage) -> tuple[str, ...]:

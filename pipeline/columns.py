@@ -1,6 +1,5 @@
 """Header row -> which cell holds which property. Exact names and declared aliases only: nothing is guessed."""
 
-import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
@@ -17,6 +16,7 @@ from pipeline.model import (
     Row,
     Values,
 )
+from pipeline.quoting import quoted
 from pipeline.templates import Template
 
 
@@ -175,8 +175,11 @@ def _unused_column(cell: str, index: int, meant: Mapping[str, str]) -> Finding:
     near = get_close_matches(fold_header(cell), meant, n=1, cutoff=0.8)
     name = meant[near[0]] if near else "<property>"
     question = f"did you mean {name}? " if near else ""
-    header = json.dumps(shorten(cell.strip()), ensure_ascii=False)  # YAML too, whatever signs the header holds
-    hint = f"{question}To send it, name it in config.yaml, such as `columns: {{{name}: [{header}]}}`"
+    header = quoted(shorten(cell.strip()))
+    hint = (
+        f"{question}To send it, name it in config.yaml, such as `columns: {{{name}: [{header}]}}`; "
+        f"else `ignored: [{header}]`"
+    )
     return finding(Code.UNKNOWN_COLUMN, "no property has this name; its cells are not sent", column=cell, hint=hint)
 
 

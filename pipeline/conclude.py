@@ -70,9 +70,18 @@ def _for_powershell(word: str) -> str:
 
 
 def conclude_run(
-    ledger: Ledger, run_id: str, folder: Path, call: Call, *, is_dry_run: bool = False, stats: SendStats | None = None
+    ledger: Ledger,
+    run_id: str,
+    folder: Path,
+    call: Call,
+    *,
+    is_dry_run: bool = False,
+    has_too_many_errors: bool = False,
+    stats: SendStats | None = None,
 ) -> Summary:
     """Write the reports of the run into its folder and return the summary. Can be repeated at any time.
+
+    `has_too_many_errors` says of a dry run that an import would stop at its error threshold.
 
     Raises UsageError when a report cannot be written; what became of the rows stands in the ledger all the same.
     """
@@ -91,7 +100,11 @@ def conclude_run(
         routes=route_lines(route_counts(ledger, run_id), is_dry_run=is_dry_run),
         causes=(*answers, *findings),
         stats=stats,
-        next_steps=tuple(_next_steps(run, counts, waiting, folder, call, is_dry_run=is_dry_run)),
+        next_steps=tuple(
+            _steps_after_dry_run(counts, waiting, folder, call, has_too_many_errors=has_too_many_errors)
+            if is_dry_run
+            else _next_steps(run, counts, waiting, folder, call)
+        ),
         waiting_rows=waiting,
     )
     try:
@@ -127,17 +140,22 @@ def near_path(path: Path) -> Path:
     return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
 
 
-def _next_steps(
-    run: RunInfo, counts: dict[State, int], waiting: int, folder: Path, call: Call, *, is_dry_run: bool
+def _steps_after_dry_run(
+    counts: dict[State, int], waiting: int, folder: Path, call: Call, *, has_too_many_errors: bool
 ) -> Iterator[NextStep]:
+    errors_csv = str(near_path(folder / "errors.csv"))
+    if counts.get(State.INVALID) or counts.get(State.CONFLICTING):
+        yield NextStep(f"correct the file, or {errors_csv} and check that:", call.command("validate", errors_csv))
+    if waiting and has_too_many_errors:
+        command = call.command("import", *call.files, "--max-errors", "100%")
+        yield NextStep("import the valid rows; so many rows have errors that it has to be said:", command)
+    elif waiting:
+        yield NextStep("import the valid rows:", call.command("import", *call.files))
+
+
+def _next_steps(run: RunInfo, counts: dict[State, int], waiting: int, folder: Path, call: Call) -> Iterator[NextStep]:
     bad = any(counts.get(state) for state in (State.INVALID, State.CONFLICTING, State.REJECTED, State.REJECTED_BEFORE))
     errors_csv = str(near_path(folder / "errors.csv"))
-    if is_dry_run:
-        if bad:
-            yield NextStep(f"correct the file, or {errors_csv} and check that:", call.command("validate", errors_csv))
-        if waiting:
-            yield NextStep("import the valid rows:", call.command("import", *call.files))
-        return
     if counts.get(State.UNKNOWN):
         unknown_csv = near_path(folder / "unknown.csv")
         yield NextStep(

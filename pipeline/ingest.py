@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 from pipeline.certificates import without_private_keys
 from pipeline.columns import count_known_columns, match_columns, pick_values
 from pipeline.config import Settings
+from pipeline.declared import SerialForm
 from pipeline.editions import EDITIONS, Edition, Route
 from pipeline.errors import SourceError
 from pipeline.findings import Code, Finding, Severity, finding, shorten
 from pipeline.identity import fingerprint_of, fold_header, key_of
-from pipeline.ledger import Ledger, NewSource, add_source, add_source_finding, plan_run, stage_rows
+from pipeline.ledger import Ledger, NewSource, add_source, add_source_finding, plan_run, refuse_rows, stage_rows
 from pipeline.load import CERTIFICATE_FILE_HEADER, LoadOptions, Table, open_tables, sha256_of
 from pipeline.model import (
     EXTRA_COLUMNS,
@@ -23,6 +24,7 @@ from pipeline.model import (
     Request,
     Row,
     StagedRow,
+    State,
     Values,
 )
 from pipeline.presets import Preset, known_headers
@@ -31,7 +33,10 @@ from pipeline.templates import Template, parse_template
 from pipeline.validate import Validator, open_validator, validate_values
 from pipeline.values import CERTIFIED, DateRules, Prepared, ValueRules, apply_rules, value_rules
 
-CODE_COLUMN = f"{IMPORT_PREFIX}code"
+CODE_COLUMN, STATUS_COLUMN = f"{IMPORT_PREFIX}code", f"{IMPORT_PREFIX}status"
+
+SENT = (State.CREATED, State.UPDATED)
+"""Rows of created.csv stand there as they were sent: to do again what was declared would change them once more."""
 
 OWN_HEADERS = frozenset(fold_header(header) for header in CERTIFICATE_FILE_HEADER)
 """Columns that the loader gives to certificate files, for templates and readers: nobody wrote them by mistake."""
@@ -74,6 +79,7 @@ class Rules:
     defaults: Mapping[str, str]
     required_columns: frozenset[str]
     values: ValueRules
+    sent_values: ValueRules  # of rows of created.csv: what was declared has been done to them already
     validator: Validator
     routes: RouteTable
     is_strict: bool  # warnings count as errors
@@ -91,13 +97,13 @@ def rules_of(settings: Settings, *, is_strict: bool, preset: Preset | None = Non
     zone = settings.zone or (ZoneInfo(preset.timezone) if preset and preset.timezone else None)
     number = settings.date_number or (preset.date_number if preset else None)
     return Rules(
-        edition,
-        known.aliases,
-        known.ignored,
-        {name: parse_template(text) for name, text in settings.templates.items()},
-        settings.defaults,
-        required - set(settings.defaults),
-        value_rules(
+        edition=edition,
+        aliases=known.aliases,
+        ignored_headers=known.ignored | {fold_header(header) for header in settings.ignored},
+        templates={name: parse_template(text) for name, text in settings.templates.items()},
+        defaults=settings.defaults,
+        required_columns=required - set(settings.defaults),
+        values=value_rules(
             edition,
             names,
             replacements=_replacements(settings, preset, names),
@@ -106,13 +112,22 @@ def rules_of(settings: Settings, *, is_strict: bool, preset: Preset | None = Non
             serial=settings.serial or (preset.serial if preset else None),
             repairs=repairs,
         ),
-        open_validator(edition, required=required),
-        RouteTable(
+        sent_values=value_rules(
+            edition,
+            names,
+            replacements={},
+            defaults={},
+            dates=DateRules(),
+            serial=SerialForm.HEX,
+            repairs=repairs,
+        ),
+        validator=open_validator(edition, required=required),
+        routes=RouteTable(
             edition,
             tuple(Profile(each.id, each.platform, each.name, each.profile_type) for each in settings.profiles),
             tuple(Route(each.platform, each.profile_type, each.path) for each in settings.routes),
         ),
-        is_strict,
+        is_strict=is_strict,
     )
 
 
@@ -159,13 +174,17 @@ def ingest_files(
             digest = digest or sha256_of(path)
             source_pk = add_source(ledger, run_id, _source_of(table, digest, columns), columns.findings)
             rows_of_table = 0
-            code_at = _code_column(table.header)
+            code_at, status_at = (_own_column(table.header, name) for name in (CODE_COLUMN, STATUS_COLUMN))
+            contradicted: dict[str, Finding] = {}
             for chunk in table.chunks:
-                staged = list(judge_rows(chunk.rows, columns, rules, code_at=code_at))
+                staged = list(judge_rows(chunk.rows, columns, rules, code_at=code_at, status_at=status_at))
                 stage_rows(ledger, run_id, source_pk, staged, blank_rows=chunk.blank_rows)
+                contradicted = _contradicted(staged, code_at) | contradicted
                 rows_of_table += len(staged)
                 rows_read += len(staged)
                 on_rows(rows_read, max(rows_read, rows_expected))
+            for found in contradicted.values():
+                refuse_rows(ledger, run_id, source_pk, Code.DATE_ORDER, found)
             if not rows_of_table:
                 found = finding(Code.NO_ROWS, "a header and no rows")
                 add_source_finding(ledger, run_id, source_pk, _judged(found, rules))
@@ -182,6 +201,27 @@ def ingest_files(
                 found = found._replace(severity=Severity.WARNING)  # one line of text, and no rows that could be missed
             add_source_finding(ledger, run_id, source_pk, _judged(found, rules))
     plan_run(ledger, run_id)
+
+
+def _contradicted(staged: Sequence[StagedRow], code_at: int | None) -> dict[str, Finding]:
+    """Return for each column that mixes the orders of dates what is wrong with those that the declared order decided.
+
+    errors.csv may come without the row that proves the mixture; there the code of the row's first reading does.
+    """
+    contradicted = Code.DATE_ORDER_CONTRADICTED
+    proofs: dict[str, str] = {}
+    for row in staged:
+        for each in row.findings:
+            if each.code is contradicted:
+                proofs.setdefault(each.column, f"in row {row.row_number} {each.message}")
+            elif each.code is Code.DATE_ORDER and code_at is not None and contradicted in row.cells[code_at]:
+                proofs.setdefault(each.column, f"row {row.row_number} was refused for that when it was read first")
+    message = "the date can be read in two ways, and the declared order does not hold in this column"
+    return {
+        # The column is shortened already, as the ledger has it.
+        column: finding(contradicted, f"{message}: {proof}")._replace(column=column)
+        for column, proof in proofs.items()
+    }
 
 
 def _columns_of(table: Table, rules: Rules) -> ColumnMap | None:
@@ -212,17 +252,26 @@ def _judged(found: Finding, rules: Rules) -> Finding:
 
 
 def judge_rows(
-    rows: Sequence[Row], columns: ColumnMap, rules: Rules, *, code_at: int | None = None
+    rows: Sequence[Row],
+    columns: ColumnMap,
+    rules: Rules,
+    *,
+    code_at: int | None = None,
+    status_at: int | None = None,
 ) -> Iterator[StagedRow]:
     """Yield the rows of one table in their order, each with its request or every finding that keeps it from one.
 
-    `code_at` is the cell in which our own errors.csv says what was wrong with the row.
+    `code_at` and `status_at` are the cells in which our own reports say what was wrong with the row, and how it ended.
     """
     is_refused = any(each.severity is Severity.ERROR for each in columns.findings)
     rows = [_without_secrets(row) for row in rows]
     damage_of = [_damage(row, code_at) for row in rows]
-    picked = [pick_values(row, columns) for row, damage in zip(rows, damage_of, strict=True) if not damage]
+    sound = [row for row, damage in zip(rows, damage_of, strict=True) if not damage]
+    picked = [pick_values(row, columns) for row in sound]
     prepared = iter(apply_rules(picked, rules.values))
+    if status_at is not None and any(row.cells[status_at] in SENT for row in sound):
+        anew = zip(sound, prepared, apply_rules(picked, rules.sent_values), strict=True)
+        prepared = iter([sent if row.cells[status_at] in SENT else each for row, each, sent in anew])
     given = iter(picked)
     for row, damage in zip(rows, damage_of, strict=True):
         if damage:
@@ -297,7 +346,8 @@ def _filled(values: Values) -> dict[str, str]:
 def _ragged(row: Row) -> Finding:
     width = len(row.cells)
     has = width + len(row.extra_cells) - row.missing_cells
-    return finding(Code.RAGGED_ROW, f"the row has {has} cells and the header {width}")
+    shown = " | ".join(cell for cell in (*row.cells, *row.extra_cells) if cell.strip())
+    return finding(Code.RAGGED_ROW, f"the row has {has} cells and the header {width}", value=shown)
 
 
 def _not_mended(code: Code) -> Finding:
@@ -305,8 +355,8 @@ def _not_mended(code: Code) -> Finding:
     return finding(code, message, column=CODE_COLUMN, hint=f"{cure}, then empty the row's cell {CODE_COLUMN}")
 
 
-def _code_column(header: Sequence[str]) -> int | None:
-    return next((at for at, cell in enumerate(header) if cell.strip().casefold() == CODE_COLUMN), None)
+def _own_column(header: Sequence[str], name: str) -> int | None:
+    return next((at for at, cell in enumerate(header) if cell.strip().casefold() == name), None)
 
 
 def _source_of(table: Table, digest: str, columns: ColumnMap | None = None) -> NewSource:

@@ -4,16 +4,23 @@ A preset holds what is published about its source, and nothing else. Where the s
 (a time zone, a state with several meanings), the preset is silent and config.yaml has to say it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipeline.declared import DateNumber, SerialForm
 from pipeline.editions import Edition
-from pipeline.identity import fold_header
+from pipeline.identity import fold_header, without_marks
+from pipeline.model import IMPORT_PREFIX
 
 PROPOSED_SHARE = 0.6
 """So many of a preset's columns a header must have before the preset is proposed: exports are often cut to a choice."""
+
+MOST_FOREIGN_HEADERS = 2
+"""So many headers that its source does not know may stand beside the others: a column that somebody has added."""
+
+SURE_HEADERS = 5
+"""With so many headers of its own a source is certain: a full export has columns that nobody has written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +79,32 @@ def known_headers(
     return KnownHeaders(aliases, frozenset(fold_header(header) for header in preset.headers) - used)
 
 
-def propose_preset(header: Sequence[str]) -> Preset | None:
+def propose_preset(header: Sequence[str], is_common: Callable[[str], bool]) -> Preset | None:
     """Return the preset that the header fits, or None when none fits or two fit equally well.
 
-    A preset fits that has at least PROPOSED_SHARE of its columns in the header, and a header that no other preset
-    has. The larger share is the better fit, then the larger number of known headers.
+    A preset says more than columns, such as what serial numbers are written in, so a header that a person could have
+    written fits none. Only the source's own spelling counts, blanks around it aside. A preset fits when the header has
+    at least PROPOSED_SHARE of its columns, at least one header that only its source has, and at most
+    MOST_FOREIGN_HEADERS that the source is not known for, or SURE_HEADERS that only it has. `is_common` tells the words
+    that inventories use anyway. The larger share is the better fit, then the larger number of known headers.
     """
-    folded = {fold_header(cell) for cell in header}
-    fits = sorted(((_fit(preset, folded), preset.name) for preset in PRESETS.values()), reverse=True)
+    cells = {text for cell in header if (text := without_marks(cell).strip())}
+    fits = sorted(((_fit(preset, cells, is_common), preset.name) for preset in PRESETS.values()), reverse=True)
     (best, name), (second, _) = fits[:2]
     return PRESETS[name] if best[0] >= PROPOSED_SHARE and best > second else None
 
 
-def _fit(preset: Preset, folded: set[str]) -> tuple[float, int]:
-    known = folded & _folded_headers(preset)
-    if not known.difference(*(_folded_headers(other) for other in PRESETS.values() if other is not preset)):
+def _fit(preset: Preset, cells: set[str], is_common: Callable[[str], bool]) -> tuple[float, int]:
+    known = cells & set(preset.headers)
+    foreign = [cell for cell in cells - known if not cell.casefold().startswith(IMPORT_PREFIX)]
+    elsewhere = {each for other in PRESETS.values() if other is not preset for each in _folded_headers(other)}
+    own = {
+        each for each in known if fold_header(each) not in elsewhere and (each in preset.ignored or not is_common(each))
+    }
+    if not own or (len(foreign) > MOST_FOREIGN_HEADERS and len(own) < SURE_HEADERS):
         return 0.0, 0
-    columns = {tuple(fold_header(header) for header in headers) for _, headers in preset.columns}
-    return sum(not folded.isdisjoint(headers) for headers in columns) / len(columns), len(known)
+    columns = {headers for _, headers in preset.columns}
+    return sum(not cells.isdisjoint(headers) for headers in columns) / len(columns), len(known)
 
 
 def _folded_headers(preset: Preset) -> set[str]:
@@ -232,6 +247,7 @@ CRTSH = Preset(
         # The host that the certificate names.
         ("deviceDisplayName", ("common_name",)),
     ),
+    ignored=("issuer_ca_id", "name_value", "id", "entry_timestamp", "result_count"),
     timezone="UTC",
     serial=SerialForm.HEX,
 )

@@ -146,6 +146,16 @@ def fold_words(text: str) -> str:
     return "".join(each for each in without_marks(text).casefold() if each.isalnum())
 
 
+def is_common_word(header: str) -> bool:
+    """Return whether the header is a property's name, of any edition, or a word that inventories use for one."""
+    return fold_words(header) in _ALL_WORDS
+
+
+def looks_like_dates(samples: Sequence[str]) -> bool:
+    """Return whether all of the cells, and at least one, are dates that no one takes for anything else."""
+    return bool(samples) and all(PLAIN_DATE.match(without_marks(each).strip()) for each in samples)
+
+
 def count_known(cells: Sequence[str], edition: Edition, headers: Iterable[str]) -> int:
     """Return how many of the cells mean a property or are one of `headers`: that finds a header below a title block."""
     further, words = {fold_header(each) for each in headers}, _ranked_words(edition)
@@ -160,12 +170,14 @@ def propose_columns(
     *,
     ignored: Collection[str] = frozenset(),
     made: Collection[str] = frozenset(),
+    this_year: int | None = None,
 ) -> tuple[ColumnProposal, ...]:
     """Return a proposal for each column, in the header's order.
 
     `samples` are some cells of each column, empty ones left out; `aliases` headers by property that are declared
     already; `ignored` folded headers that are known to stand for no property; `made` properties that a template makes,
-    so that no column can be one. No property has two columns that are applied.
+    so that no column can be one. `this_year` tells dates that lie in the future; None takes none for one. No property
+    has two columns that are applied.
     """
     exact, words = _exact(edition, aliases), _ranked_words(edition)
     found: list[tuple[tuple[int, int, int], ColumnProposal]] = []
@@ -190,7 +202,13 @@ def propose_columns(
     for _, proposal in sorted(found, key=lambda each: each[0]):
         if proposal.is_applied:
             winners.setdefault(proposal.name, proposal)
-    return tuple(_settled(proposal, winners) for _, proposal in found)
+    taken = {*made, *(proposal.name for _, proposal in found)}
+    return tuple(
+        _by_content(proposal, texts, edition, taken, this_year)
+        if proposal.match is Match.NONE and not proposal.reason and fold_header(proposal.header) not in ignored
+        else _settled(proposal, winners)
+        for (_, proposal), texts in zip(found, samples, strict=True)
+    )
 
 
 def propose_values(words: Iterable[str], enum_type: EnumType) -> tuple[str, ...]:
@@ -265,6 +283,56 @@ PATTERNS: Mapping[str, tuple[str, re.Pattern[str]]] = {
     ),
     "certificateKeyLength": ("is a key length in bits", re.compile(r"(?<![0-9A-Za-z])(?:P-?)?\d{3,5}(?!\d)")),
 }
+
+
+PLAIN_DATE = re.compile(
+    r"(?:[^\W\d]{2,10}\.?,? )?"  # the day of the week
+    r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.]) ?\d{1,2}\2 ?\d{4}|\d{1,2}/\d{1,2}/\d{2}"
+    r"|\d{1,2}[-. ]+[^\W\d]{3,10}\.?[-, ]+\d{4}|[^\W\d]{3,10}\.? +\d{1,2},? +(?:\d{1,2}:[\d:]+ +)?\d{4})"
+    r"(?:[T ,].*)?\Z",
+    re.IGNORECASE,
+)
+"""Dates that are no version, address or number: with a year of four digits, slashes, or a month's name."""
+
+YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
+
+SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
+    ("certificateThumbprint", "each cell has 40 hexadecimal digits", re.compile(r"[0-9A-Fa-f]{40}")),
+    (
+        "certificateKeyLength",
+        "each cell is a usual key length",
+        re.compile(r"(?:0x[0-9a-f]+ \()?(?:1024|2048|3072|4096|8192)\)?", re.IGNORECASE),
+    ),
+    (
+        "devicePlatform",
+        "each cell names a platform",
+        re.compile(
+            r"(?:(?:microsoft )?windows|android|aosp|i ?os|i(?:phone|pad|pod)(?:[ -]?os)?|mac ?os(?: ?x)?|os ?x)"
+            r"(?:[ 0-9.].*)?",
+            re.IGNORECASE,
+        ),
+    ),
+)
+"""Cells that are unmistakable whatever the header is called: property, what they are, and their whole text."""
+
+
+def _by_content(
+    proposal: ColumnProposal, texts: Sequence[str], edition: Edition, taken: Collection[str], this_year: int | None
+) -> ColumnProposal:
+    """Return a doubtful proposal where the cells of a foreign header say what they are, and no other column is it."""
+    cells = [text for each in texts if (text := without_marks(each).strip())]
+    names = {each.name for each in edition.properties} - set(taken)
+    for name, reason, shape in SHAPES:
+        spelled = [hex_digits(each) for each in cells] if name == "certificateThumbprint" else cells
+        if cells and name in names and all(shape.fullmatch(each) for each in spelled):
+            return replace(proposal, name=name, match=Match.DOUBTFUL, reason=f"only by its cells: {reason}")
+    name = "certificateExpirationDateTime"
+    if this_year is not None and name in names and looks_like_dates(cells):
+        years = [int(year[0]) for each in cells if (year := YEAR.search(each))]
+        if len(years) == len(cells) and min(years) >= this_year and max(years) > this_year:
+            reason = "only by its cells: they are dates in the future"
+            return replace(proposal, name=name, match=Match.DOUBTFUL, reason=reason)
+    return proposal
 
 
 def _settled(proposal: ColumnProposal, winners: Mapping[str, ColumnProposal]) -> ColumnProposal:

@@ -51,7 +51,9 @@ def validate_files(paths: Sequence[Path], job: Job) -> Finished:
             with new_run(spool, run_id, folder, "validate", job.settings):
                 _read(paths, spool, run_id, folder, job)
             end_run(spool, run_id)
-            summary = conclude_run(spool, run_id, folder, job.call, is_dry_run=True)
+            stop = _reason_not_to_send(state_counts(spool, run_id), job)
+            is_stopped = stop is not None and stop.reason is StopReason.THRESHOLD
+            summary = conclude_run(spool, run_id, folder, job.call, is_dry_run=True, has_too_many_errors=is_stopped)
     finally:
         for each in folder.glob("spool.db*"):
             each.unlink()

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pipeline.certificates import CertificateFacts, certificate_texts, read_certificate_text
+
 NOT_BEFORE = datetime.datetime(2026, 11, 23, 8, 49, 13, tzinfo=datetime.UTC)
 NOT_AFTER = datetime.datetime(2027, 11, 23, 8, 49, 13, tzinfo=datetime.UTC)
 SERIAL_NUMBER = 0x7F00000000000005
@@ -60,6 +62,16 @@ def der_of(certificate: x509.Certificate) -> bytes:
 
 def pem_of(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def facts_in(data: bytes) -> tuple[CertificateFacts, ...]:
+    """Return the facts of each certificate in a file's bytes."""
+    return tuple(read_certificate_text(text) for text in certificate_texts(data))
+
+
+def sequence(content: bytes) -> bytes:
+    """Return the DER sequence of the content, which has at most 65,535 bytes; its length always takes two octets."""
+    return b"\x30\x82" + len(content).to_bytes(2) + content
 
 
 def replaced(data: bytes, old: str, new: str) -> bytes:

@@ -4,12 +4,13 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterable
 from dataclasses import fields
 
 from pipeline.config import config_keys
 from pipeline.editions import EDITION_CURRENT, EDITIONS, EnumType
 from pipeline.errors import EXIT_CODE_MEANINGS
-from pipeline.findings import CATALOGUE, REPAIRS
+from pipeline.findings import CATALOGUE, DECLARED, REPAIRS, Code
 from pipeline.presets import PRESETS
 from pipeline.simulator import FaultRates
 
@@ -99,21 +100,31 @@ def presets() -> str:
     for preset in PRESETS.values():
         headers = "; ".join(f"{' or '.join(each)} -> `{name}`" for name, each in preset.columns)
         needs = ", ".join(f"`{name}`" for name in preset.needs_for(EDITIONS["1706"]))
-        lines.append(f"| `{preset.name}` | {preset.title} | {headers} | {needs} |")
+        title = preset.title.replace("|", "\\|")
+        lines.append(f"| `{preset.name}` | `{title}` | {headers} | {needs} |")
     return "\n".join(lines)
 
 
-def rules() -> str:
-    """Return the table of the rules that change a value."""
+def _rules(codes: Iterable[Code]) -> str:
     lines = ["| rule | severity | what it does |", "|---|---|---|"]
-    named = [(code, each) for code, each in CATALOGUE.items() if code in REPAIRS]
+    named = [(code, each) for code, each in CATALOGUE.items() if code in codes]
     return "\n".join(lines + [f"| `{code}` | {each.severity} | {each.meaning} |" for code, each in named])
+
+
+def declared_rules() -> str:
+    """Return the table of the rules that are always done."""
+    return _rules(DECLARED)
+
+
+def repairs() -> str:
+    """Return the table of the rules that `--no-repair` turns off."""
+    return _rules(REPAIRS - DECLARED)
 
 
 BLOCKS = {
     "README.md": (faults, help, help_import, properties, profile_types, keys, exits),
     "docs/findings.md": (codes,),
-    "docs/reading.md": (help_inspect, presets, rules),
+    "docs/reading.md": (help_inspect, presets, declared_rules, repairs),
 }
 """Document -> the blocks that stand in it."""
 

@@ -46,7 +46,7 @@ def valid(
     row_number: int, key: str, fingerprint: str = "v1", *, collection: str = IOS, findings: Sequence[Finding] = ()
 ) -> StagedRow:
     """Return a row that may be sent; its cells and body name the key and the fingerprint."""
-    body = f"{key}={fingerprint}".encode()
+    body = f'{{"key":"{key}","value":"{fingerprint}"}}'.encode()
     request = Request(Operation.CREATE, collection, body, key, fingerprint)
     return StagedRow(row_number, (key, fingerprint), "iOS", request, tuple(findings))
 

@@ -254,15 +254,19 @@ POWERSHELL_CASE = PresetCase(
 )
 
 CRTSH_ROWS = (
-    f'"C=US, O=Example Trust, CN=Example CA {number}",host{number}.example.com,2026-08-25T08:49:13,'
-    f"2026-11-2{number}T08:49:13,{hexadecimal(number, 36)}"
+    f'{number},"C=US, O=Example Trust, CN=Example CA {number}",host{number}.example.com,host{number}.example.com,'
+    f"{number + 100},2026-08-25T09:49:13.456,2026-08-25T08:49:13,2026-11-2{number}T08:49:13,{hexadecimal(number, 36)},2"
     for number in NUMBERS
 )
 CRTSH_CASE = PresetCase(
     "crtsh",
     "crtsh",
     "crtsh.csv",
-    table("issuer_name,common_name,not_before,not_after,serial_number", *CRTSH_ROWS).encode(),
+    table(
+        "issuer_ca_id,issuer_name,common_name,name_value,id,entry_timestamp,not_before,not_after,serial_number,"
+        "result_count",
+        *CRTSH_ROWS,
+    ).encode(),
     3,
     {
         "1706": (

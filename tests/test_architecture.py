@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 
 LEVELS = (
     {"declared", "editions", "errors", "findings"},
-    {"certificates", "identity", "model", "templates"},
+    {"certificates", "identity", "model", "quoting", "templates"},
     {
         "auth",
         "columns",

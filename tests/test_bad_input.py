@@ -62,7 +62,7 @@ FILES: dict[str, Callable[[Path], object]] = {
 }
 """How each file is made."""
 
-ENDINGS = ".csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods .pem .cer .crt .der .p7b .p7c .p7"
+ENDINGS = ".csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods .pem .cer .crt .der .p7b .p7c"
 
 
 @pytest.mark.parametrize(
@@ -99,15 +99,16 @@ ENDINGS = ".csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods .pem .cer .crt .der .p7b .
         (
             ["latin.csv"],
             (
-                "latin.csv row 5 is not in the encoding utf-8, at byte offset 74 (0xFC): save the file as CSV UTF-8, "
-                "or name its encoding, such as --encoding cp1252."
+                "latin.csv row 5 is not in the encoding utf-8, at byte offset 74 (0xFC), the only such byte, while all "
+                "other letters outside ASCII (4) are, and would change in another encoding: write that cell anew, or "
+                "export the file again as CSV UTF-8."
             ),
         ),
         (
             ["quote.csv"],
             (
-                'quote.csv row 1, the header, cannot be read, a quote (") is opened and not closed: write each quote '
-                "inside a quoted cell twice, and close the cell with one."
+                'quote.csv row 1, the header, cannot be read, a quote (") is opened and not closed in this line: write '
+                "each quote inside a quoted cell twice, and close the cell with one."
             ),
         ),
         (
@@ -200,8 +201,8 @@ def without_url() -> dict[str, str]:
                 0,
                 "no column holds the required property serverUrl",
                 (
-                    "add the column, name yours under `columns:`, give a value under `defaults:`, or list the property "
-                    "under `optional:` in config.yaml"
+                    "name your column under `columns:` in config.yaml (`certstate inspect` proposes it), give a value "
+                    "under `defaults:`, or list the property under `optional:`"
                 ),
             ),
         ),

@@ -3,7 +3,7 @@
 import datetime
 import hashlib
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 
 import pytest
@@ -16,10 +16,12 @@ from certificate_cases import (
     built,
     der_of,
     device,
+    facts_in,
     key,
     key_usage,
     pem_of,
     replaced,
+    sequence,
 )
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
@@ -38,11 +40,14 @@ from hypothesis import strategies as st
 
 from pipeline.certificates import (
     EKU_NAMES,
+    LEAST_BYTES,
+    MOST_CELL_CHARACTERS,
+    MOST_CERTIFICATES,
     CertificateFacts,
     NotACertificateError,
     certificate_texts,
+    octets_hex,
     read_certificate_text,
-    read_certificates,
     without_private_keys,
 )
 
@@ -73,13 +78,13 @@ FACTS = CertificateFacts(
 
 
 def facts_of(*extensions: x509.ExtensionType, **parts: object) -> CertificateFacts:
-    (facts,) = read_certificates(der_of(built(*extensions, **parts)))  # type: ignore[arg-type]  # built's own names
+    (facts,) = facts_in(der_of(built(*extensions, **parts)))  # type: ignore[arg-type]  # built's own names
     return facts
 
 
 def reason(data: bytes | str) -> str:
     with pytest.raises(NotACertificateError) as caught:
-        read_certificates(data) if isinstance(data, bytes) else read_certificate_text(data)
+        facts_in(data) if isinstance(data, bytes) else read_certificate_text(data)
     return str(caught.value)
 
 
@@ -88,7 +93,7 @@ def reason(data: bytes | str) -> str:
 
 def test_the_facts_are_what_the_certificate_was_made_of() -> None:
     """Every field of the facts comes from the certificate."""
-    assert read_certificates(DER) == (FACTS,)
+    assert facts_in(DER) == (FACTS,)
 
 
 NAMES = st.lists(
@@ -126,7 +131,7 @@ def test_any_serial_number_name_and_date_is_told(
 ) -> None:
     """The serial number as whole octets, the names as RFC 4514, the dates as instants in UTC."""
     certificate = built(serial_number=serial_number, subject=subject, issuer=issuer, dates=dates)
-    (facts,) = read_certificates(der_of(certificate))
+    (facts,) = facts_in(der_of(certificate))
     common_names = [each.value for each in subject if each.oid == x509.NameOID.COMMON_NAME]
 
     assert int(facts.serial_number, 16) == serial_number
@@ -179,7 +184,7 @@ def test_all_key_usages_have_the_names_of_rfc_5280() -> None:
 
 def test_an_authoritys_certificate_is_told_apart() -> None:
     """Basic constraints say whether a certificate is a CA's."""
-    (facts,) = read_certificates(der_of(authority()))
+    (facts,) = facts_in(der_of(authority()))
 
     assert facts.is_ca
 
@@ -222,7 +227,7 @@ FILES = {
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES)
 def test_a_files_bytes_are_read_in_each_form(data: bytes) -> None:
     """All forms that Windows and OpenSSL export give the same facts."""
-    assert read_certificates(data) == (FACTS,)
+    assert facts_in(data) == (FACTS,)
 
 
 @pytest.mark.parametrize("encoding", [Encoding.PEM, Encoding.DER])
@@ -231,17 +236,22 @@ def test_each_certificate_of_a_collection_is_read(encoding: Encoding) -> None:
     chain = [DEVICE, authority(), authority("Contoso Root CA")]
     pem = "".join(pem_of(each) for each in chain).encode()
 
-    assert {facts.der for facts in read_certificates(pkcs7.serialize_certificates(chain, encoding))} == {
+    assert {facts.der for facts in facts_in(pkcs7.serialize_certificates(chain, encoding))} == {
         der_of(each) for each in chain
     }
-    assert [facts.der for facts in read_certificates(pem)] == [der_of(each) for each in chain]
+    assert [facts.der for facts in facts_in(pem)] == [der_of(each) for each in chain]
 
 
 def test_no_certificate_behind_another_is_lost() -> None:
     """DER certificates that were copied into one file are all read."""
     other = der_of(built(serial_number=1))
 
-    assert [facts.der for facts in read_certificates(DER + other + DER)] == [DER, other, DER]
+    assert [facts.der for facts in facts_in(DER + other + DER)] == [DER, other, DER]
+
+
+def test_as_many_certificates_are_read_as_a_file_may_hold() -> None:
+    """The limit itself is no reason to refuse a file."""
+    assert len(certificate_texts(sequence(bytes(LEAST_BYTES - 4)) * MOST_CERTIFICATES)) == MOST_CERTIFICATES
 
 
 def test_a_damaged_certificate_leaves_the_others_of_its_file() -> None:
@@ -271,6 +281,8 @@ CELLS = {
     "hexadecimal": DER.hex(),
     "hexadecimal with blanks": DER.hex(" ").upper(),
     "hexadecimal as SQL Server writes it": "0x" + DER.hex().upper(),
+    "hexadecimal in capitals throughout": "0X" + DER.hex().upper(),
+    "PEM with as many characters as a cell holds": PEM.ljust(MOST_CELL_CHARACTERS),
     "p7b": b64encode(pkcs7.serialize_certificates([DEVICE, authority()], Encoding.DER)).decode(),
 }
 
@@ -297,7 +309,8 @@ def revoked() -> x509.CertificateRevocationList:
 PUBLIC_PEM = key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 ENCRYPTED = BestAvailableEncryption(b"contoso")
 RSA_KEY_DER = bytes.fromhex("3082010002010002820100") + bytes(249)
-LONG = b64encode(DER + bytes(50_000)).decode()
+NO_CERTIFICATE_PKCS7 = "MIIAJQYJKoZIhvcNAQcCoBgwFgIBATEAMAsGCSqGSIb3DQEHAaAAMQA="
+TOO_SMALL = "it holds a sequence of 3 bytes, which is too small for a certificate"
 OTHERS: dict[str, tuple[bytes | str, str]] = {
     "nothing": (b"", "it is empty"),
     "blanks": (b" \r\n\0", "it is empty"),
@@ -337,6 +350,26 @@ OTHERS: dict[str, tuple[bytes | str, str]] = {
         f"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{KEY_PEM}".encode(),
         "it holds a private key and no certificate",
     ),
+    "more characters than a cell holds": (
+        PEM.ljust(MOST_CELL_CHARACTERS + 1),
+        "its text has 32,768 characters, more than the 32,767 of a spreadsheet cell",
+    ),
+    "PKCS#7 of nothing": (b64decode(NO_CERTIFICATE_PKCS7), "it holds no certificate"),
+    "PKCS#7 of nothing in base64": (NO_CERTIFICATE_PKCS7, "it holds no certificate"),
+    "PKCS#7 of nothing behind a certificate": (DER + b64decode(NO_CERTIFICATE_PKCS7), "it holds no certificate"),
+    "small sequences": (b"\x30\x81\x00" * 3_000_000, TOO_SMALL),
+    "small sequences in a cell": (b64encode(b"\x30\x81\x00" * 8_000).decode(), TOO_SMALL),
+    "small sequences behind a certificate": (DER + b"\x30\x81\x00" * 1_000_000, TOO_SMALL),
+    "sequences without lengths": (
+        b"\x30\x80" * 4_000_000,
+        "its text has 10,666,668 characters, more than the 32,767 of a spreadsheet cell",
+    ),
+    "a sequence that is just too small": (
+        sequence(bytes(LEAST_BYTES - 5)),
+        "it holds a sequence of 130 bytes, which is too small for a certificate",
+    ),
+    "too many sequences": (sequence(bytes(LEAST_BYTES - 4)) * 60_000, "it holds more than 50,000 certificates"),
+    "too many PEM blocks": (b"-----BEGIN CERTIFICATE-----" * 300_000, "it holds more than 50,000 certificates"),
     "more bytes": (DER + b"more", "4 bytes of something else follow the certificate"),
     "words": ("CN=PC-0042", "it is neither PEM nor base64 nor hexadecimal digits of a certificate"),
     "a word that is base64": ("none", "it is base64 or hexadecimal of something else than a certificate"),
@@ -361,6 +394,20 @@ def test_no_text_of_a_private_key_is_left() -> None:
     assert without_private_keys(PEM) == PEM
 
 
+@given(st.integers(-(2**170), 2**170))
+@example(0)
+@example(-0x80)
+@example(0x80)
+@example(-0x81)
+def test_the_octets_of_a_number_are_those_of_its_der_integer(number: int) -> None:
+    """Two digits for each octet; the sign octet 00 of a positive number is left out, and nothing else."""
+    octets = bytes.fromhex(octets_hex(number))
+
+    assert int.from_bytes(octets if number < 0 else b"\0" + octets, signed=True) == number
+    assert len(octets) == 1 or octets[0] != 0
+    assert octets[:1] != b"\xff" or number >= 0 or len(octets) == 1 or octets[1] < 0x80
+
+
 # --- certificates of the wild ------------------------------------------------------------------------------------
 
 SAN = x509.SubjectAlternativeName([x509.DNSName("pc-0042.contoso.com")])
@@ -377,7 +424,7 @@ SAN_DER = der_of(built(SAN, x509.SubjectKeyIdentifier(bytes(20))))
 )
 def test_a_negative_serial_number_is_shown_as_its_octets(octets: str, shown: str) -> None:
     """Two's complement, as .NET shows it; no warning reaches the user."""
-    (facts,) = read_certificates(replaced(der_of(built()), "02087f00000000000005", octets))
+    (facts,) = facts_in(replaced(der_of(built()), "02087f00000000000005", octets))
 
     assert facts.serial_number == shown
 
@@ -386,7 +433,7 @@ def test_a_serial_number_of_zero_is_one_octet() -> None:
     """Zero is 00, not nothing."""
     der = replaced(der_of(built(serial_number=1)), "a003020102020101", "a003020102020100")
 
-    assert read_certificates(der)[0].serial_number == "00"
+    assert facts_in(der)[0].serial_number == "00"
 
 
 @pytest.mark.parametrize(
@@ -400,7 +447,7 @@ def test_an_unknown_key_has_no_length_and_the_rest_is_told(old: str, new: str) -
     """What the library does not know of the key does not cost the other facts."""
     der = replaced(DER, old, new)
 
-    assert read_certificates(der) == (
+    assert facts_in(der) == (
         FACTS._replace(
             der=der,
             thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
@@ -416,7 +463,7 @@ def test_a_common_name_longer_than_the_standard_allows_is_told() -> None:
     attribute = x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, name)
     der = replaced(der_of(built(subject=x509.Name([attribute]))), "060355040a0c5d", "06035504030c5d")
 
-    assert read_certificates(der)[0].subject_common_name == name
+    assert facts_in(der)[0].subject_common_name == name
 
 
 @pytest.mark.parametrize(
@@ -443,7 +490,7 @@ def test_no_bytes_raise_anything_else(data: st.DataObject) -> None:
     for at in data.draw(st.lists(st.integers(0, len(source) - 1), min_size=1, max_size=4)):
         changed[at] = data.draw(st.integers(0, 255))
     try:
-        found = read_certificates(bytes(changed[: data.draw(st.integers(1, len(source)))]))
+        found = facts_in(bytes(changed[: data.draw(st.integers(1, len(source)))]))
     except NotACertificateError:
         return
     assert {len(facts.thumbprint) for facts in found} == {40}

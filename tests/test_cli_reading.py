@@ -7,12 +7,16 @@ import shlex
 from pathlib import Path
 
 import pytest
+import typer
 from certificate_cases import built, pem_of
 from cli_cases import Called, call, move_to
 from import_cases import HEADER, cells_of, devices, write_csv
 from preset_cases import PRESET_CASES
 
+from pipeline.cli.ending import ending
+from pipeline.cli.options import Globals, Output
 from pipeline.errors import ExitCode
+from pipeline.load import CERTIFICATE_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 
 ADCS = next(case for case in PRESET_CASES if case.name == "adcs")
 
@@ -63,7 +67,7 @@ def test_inspect_reads_and_leaves_nothing_behind(folder: Path) -> None:
     called = call("inspect", ADCS.file_name)
 
     assert (called.code, called.stderr) == (ExitCode.OK, "")
-    assert "Preset    adcs: use --preset adcs\n" in called.stdout
+    assert "Preset    adcs: use --preset adcs, or the lines below\n" in called.stdout
     assert 'E   "Certificate Hash" is certificateThumbprint\n' in called.stdout
     assert sorted(folder.iterdir()) == before
 
@@ -222,3 +226,68 @@ def test_a_private_key_beside_the_certificate_reaches_no_file(folder: Path) -> N
     assert (called.code, "1 valid" in called.stdout) == (ExitCode.INVALID, True)
     assert "private key left out" in written
     assert [text for text in (called.stdout, called.stderr, written) if "sentinel" in text] == []
+
+
+@pytest.mark.parametrize("verb", ["inspect", "validate", "import"])
+def test_help_names_every_kind_of_file(verb: str) -> None:
+    """The endings in the help are those that are read."""
+    shown = call(verb, "--help").stdout
+
+    assert set(re.findall(r"(?<!\w)\.[a-z0-9]+", shown)) == {*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *CERTIFICATE_SUFFIXES}
+
+
+def test_an_interrupted_dry_run_promises_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A verb that sends nothing has nothing to go on with."""
+    chosen = Globals(None, Output.TEXT, has_color=False, is_verbose=False)
+
+    with pytest.raises(typer.Exit), ending(chosen, sends=False):
+        raise KeyboardInterrupt
+
+    assert capsys.readouterr().err == "certstate: interrupted; nothing was sent\n"
+
+
+def test_a_dry_run_with_too_many_errors_says_so(folder: Path) -> None:
+    """The printed import would stop at the threshold, so the command raises it."""
+    write_csv(folder / "inventory.csv", [*devices(2), cells_of(3, serverUrl="ndes")])
+    text = (folder / "config.yaml").read_text("utf-8")
+    (folder / "config.yaml").write_text(text.replace("max_errors: 100%", "max_errors: 20%"), "utf-8")
+
+    called = call("validate", "inventory.csv")
+
+    assert next_commands(called)[-1] == ["import", "inventory.csv", "--max-errors", "100%"]
+
+
+def test_a_known_column_that_is_not_sent_needs_no_warning(folder: Path) -> None:
+    """Headers under `ignored:` are no finding, so that --strict can be used with real exports."""
+    rows = [cells | {"Asset Tag": "A-1"} for cells in devices(1)]
+    write_csv(folder / "inventory.csv", rows)
+    assert call("validate", "inventory.csv", "--strict").code == ExitCode.INVALID
+    declare(folder, "ignored: [asset tag]\n")
+
+    assert call("validate", "inventory.csv", "--strict").code == ExitCode.OK
+
+
+def test_a_placeholder_of_inspect_is_no_value(folder: Path) -> None:
+    """What was pasted and not filled in is refused, before it stands in every object."""
+    write_csv(folder / "inventory.csv", devices(1))
+    declare(folder, "templates: {userDisplayName: ...}\n")
+
+    called = call("validate", "inventory.csv")
+
+    assert called.code == ExitCode.USAGE
+    assert called.stderr.endswith(
+        "templates.userDisplayName: the value is still to be filled in; write it or remove the key\n"
+    )
+
+
+def test_what_was_repaired_hides_no_error_and_no_warning(folder: Path) -> None:
+    """The summary shows the first causes of each severity, and counts the others by severity."""
+    changed = {"devicePlatform": "iPhone", "certificateThumbprint": "a9 09" * 10, "certificateKeyLength": "2048 bit"}
+    changed |= {"certificateSerialNumber": "00:a7", "certificateExpirationDateTime": "Nov 23 08:49:13 2027 GMT"}
+    changed |= {"lastCertificateStateChangeDateTime": "2026-11-23 08:49:13Z", "enhancedKeyUsage": "clientAuth"}
+    write_csv(folder / "inventory.csv", [cells_of(1, **changed), cells_of(2, certificateKeyLength="7")], HEADER)
+
+    called = call("validate", "inventory.csv")
+
+    assert re.findall(r"^(error|warning|info) ", called.stdout, re.MULTILINE) == ["warning", *["info"] * 4]
+    assert "and 3 more in report.json: 3 info\n" in called.stdout

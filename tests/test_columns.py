@@ -127,7 +127,8 @@ UNKNOWN_MESSAGE = "no property has this name; its cells are not sent"
                 "deviceName2",
                 "",
                 UNKNOWN_MESSAGE,
-                'To send it, name it in config.yaml, such as `columns: {<property>: ["deviceName2"]}`',
+                'To send it, name it in config.yaml, such as `columns: {<property>: ["deviceName2"]}`; else '
+                '`ignored: ["deviceName2"]`',
             ),
         ),
         (
@@ -139,7 +140,8 @@ UNKNOWN_MESSAGE = "no property has this name; its cells are not sent"
                 "",
                 UNKNOWN_MESSAGE,
                 "did you mean devicePlatform? "
-                'To send it, name it in config.yaml, such as `columns: {devicePlatform: ["device Platforms"]}`',
+                'To send it, name it in config.yaml, such as `columns: {devicePlatform: ["device Platforms"]}`; else '
+                '`ignored: ["device Platforms"]`',
             ),
         ),
         (
@@ -150,7 +152,9 @@ UNKNOWN_MESSAGE = "no property has this name; its cells are not sent"
                 'Serial: "no", {0} %s [x]',
                 "",
                 UNKNOWN_MESSAGE,
-                'To send it, name it in config.yaml, such as `columns: {<property>: ["Serial: \\"no\\", {0} %s [x]"]}`',
+                "To send it, name it in config.yaml, such as "
+                '`columns: {<property>: ["Serial: \\"no\\", {0} %s [x]"]}`; else '
+                '`ignored: ["Serial: \\"no\\", {0} %s [x]"]`',
             ),
         ),
         (
@@ -197,7 +201,8 @@ def test_a_megabyte_of_header_stays_readable() -> None:
             shown,
             "",
             UNKNOWN_MESSAGE,
-            f'To send it, name it in config.yaml, such as `columns: {{<property>: ["{shown}"]}}`',
+            f'To send it, name it in config.yaml, such as `columns: {{<property>: ["{shown}"]}}`; '
+            f'else `ignored: ["{shown}"]`',
         ),
     )
 

@@ -149,9 +149,10 @@ def test_several_files_are_one_key_space(site: Site) -> None:
 
     assert totals_of(finished) == {"duplicate": 1, "conflicting": 2, "valid": 3}
     rows = {row["_import_file"] + row["_import_row"]: row for row in read_csv(finished.folder / "errors.csv")}
+    differs = "it differs in userDisplayName"
     assert {place: row["_import_message"] for place, row in rows.items()} == {
-        f"{first}4": f"another description of the same certificate stands in {second}, row 3",
-        f"{second}3": f"another description of the same certificate stands in {first}, row 4",
+        f"{first}4": f"another description of the same certificate stands in {second}, row 3; {differs}",
+        f"{second}3": f"another description of the same certificate stands in {first}, row 4; {differs}",
     }
 
 
@@ -370,8 +371,22 @@ def test_a_long_number_is_no_name(site: Site) -> None:
 
     assert totals_of(finished) == {"invalid": 1, "valid": 1}
     assert [(cause.code, cause.column) for cause in finished.summary.causes] == [
-        ("numeric-identifier", "deviceDisplayName")
+        ("numeric-identifier", "deviceDisplayName"),
+        ("number-as-text", "deviceDisplayName"),
     ]
+
+
+def test_what_was_sent_is_not_changed_again(site: Site) -> None:
+    """created.csv holds values as they were sent: given back, no value map and no `serial: decimal` is done twice."""
+    site.config += "serial: decimal\nvalues: {certificateProfileDisplayName: {Corp SCEP: A, A: B}}\n"
+    with running(SimulatorSettings()) as simulator:
+        path = site.write("inventory.csv", [cells_of(1, certificateSerialNumber=str(0x1234))])
+        first = site.imported(simulator.service_root, path)
+        again = site.imported(simulator.service_root, first.folder / "created.csv")
+
+        (entity,) = (each.entity for each in simulator.objects())
+    assert (entity["certificateSerialNumber"], entity["certificateProfileDisplayName"]) == ("1234", "A")
+    assert totals_of(again) == {"already there": 1}
 
 
 def test_a_number_that_was_an_identifier_is_not_mended_by_writing_it_down(site: Site) -> None:

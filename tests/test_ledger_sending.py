@@ -60,9 +60,9 @@ def test_planned_rows_come_by_collection_in_the_order_of_reading(tmp_path: Path)
         first = next_planned(ledger, "r1", IOS, after_pk=0, most=2)
         rest = next_planned(ledger, "r1", IOS, after_pk=first[-1].row_pk, most=2)
         assert [(row.body, row.collection, row.attempts) for row in [*first, *rest]] == [
-            (b"b=v1", IOS, 0),
-            (b"d=v1", IOS, 0),
-            (b"e=v1", IOS, 0),
+            (b'{"key":"b","value":"v1"}', IOS, 0),
+            (b'{"key":"d","value":"v1"}', IOS, 0),
+            (b'{"key":"e","value":"v1"}', IOS, 0),
         ]
         assert next_planned(ledger, "r1", IOS, after_pk=rest[-1].row_pk, most=2) == []
 
@@ -201,7 +201,10 @@ def test_unsent_rows_are_planned_again_and_the_run_is_open_again(tmp_path: Path)
 
         run = run_info(ledger, "r1")
         assert (run.ended_at, run.stop, run.stop_message) == (None, "", "")
-        assert [(row.body, row.attempts) for row in planned(ledger, "r1")] == [(b"c=v1", 1), (b"d=v1", 0)]
+        assert [(row.body, row.attempts) for row in planned(ledger, "r1")] == [
+            (b'{"key":"c","value":"v1"}', 1),
+            (b'{"key":"d","value":"v1"}', 0),
+        ]
         assert [row.answer for row in report_rows(ledger, "r1", [State.PLANNED])] == [Answer(), Answer()]
 
 
@@ -221,7 +224,7 @@ def test_rows_that_a_later_run_took_over_are_not_planned_again(tmp_path: Path) -
         assert planned(ledger, "r2") == []
         assert states(ledger, "r1") == [(2, State.UNSENT), (3, State.UNSENT), (4, State.PLANNED)]
         plan_again(ledger, "r2")
-        assert [row.body for row in planned(ledger, "r2")] == [b"b=v2"]
+        assert [row.body for row in planned(ledger, "r2")] == [b'{"key":"b","value":"v2"}']
 
 
 # --- readers beside a writer

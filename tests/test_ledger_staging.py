@@ -75,8 +75,10 @@ def test_a_planned_run_is_reported_as_it_was_staged(tmp_path: Path) -> None:
         ]
         assert list(report_rows(ledger, "r1", tuple(State))) == [
             ReportRow(first, 2, State.INVALID, "", ("bad", "2"), None, (BAD_DATE, ODD_LENGTH), 0, Answer()),
-            ReportRow(first, 4, State.PLANNED, IOS, ("a", "v1"), b"a=v1", (), 0, Answer()),
-            ReportRow(first, 5, State.PLANNED, MACOS, ("b", "v1"), b"b=v1", (ODD_LENGTH,), 0, Answer()),
+            ReportRow(first, 4, State.PLANNED, IOS, ("a", "v1"), b'{"key":"a","value":"v1"}', (), 0, Answer()),
+            ReportRow(
+                first, 5, State.PLANNED, MACOS, ("b", "v1"), b'{"key":"b","value":"v1"}', (ODD_LENGTH,), 0, Answer()
+            ),
         ]
         assert list(report_rows(ledger, "r1", [State.CREATED])) == []
         assert state_counts(ledger, "r1") == {State.INVALID: 1, State.PLANNED: 2}
@@ -155,7 +157,7 @@ def test_import_again(tmp_path: Path, before: State, fingerprint: str, after: St
             [(7, code)] if code else []
         )
         assert [each.body for each in planned(ledger, LATER)] == (
-            [f"a={fingerprint}".encode()] if after is State.PLANNED else []
+            [f'{{"key":"a","value":"{fingerprint}"}}'.encode()] if after is State.PLANNED else []
         )
         left_behind = State.UNSENT if before is State.PLANNED else before
         assert (states(ledger, "r1"), planned(ledger, "r1")) == ([(2, left_behind)], [])
@@ -186,7 +188,7 @@ def test_an_unknown_row_of_an_earlier_run_is_unknown_with_the_reason(tmp_path: P
         (row,) = report_rows(ledger, LATER, [State.UNKNOWN])
         source_pk = source_infos(ledger, LATER)[0].pk
         lost = Answer(message=LOST_BEFORE)
-        assert row == ReportRow(source_pk, 3, State.UNKNOWN, IOS, ("a", "v1"), b"a=v1", (), 0, lost)
+        assert row == ReportRow(source_pk, 3, State.UNKNOWN, IOS, ("a", "v1"), b'{"key":"a","value":"v1"}', (), 0, lost)
 
 
 def test_the_newest_values_decide_after_a_take_over(tmp_path: Path) -> None:
@@ -253,9 +255,9 @@ def test_rows_that_contradict_each_other_are_all_conflicting(tmp_path: Path) -> 
 
         other = "another description of the same certificate stands in"
         assert said(ledger, "r1") == [
-            (2, State.CONFLICTING, [f"{other} two.xlsx, sheet Old, row 2"]),
+            (2, State.CONFLICTING, [f"{other} two.xlsx, sheet Old, row 2; it differs in value"]),
             (3, State.PLANNED, []),
-            (2, State.CONFLICTING, [f"{other} one.csv, row 2"]),
+            (2, State.CONFLICTING, [f"{other} one.csv, row 2; it differs in value"]),
         ]
         assert [row.row_number for row in report_rows(ledger, "r1", [State.PLANNED])] == [3]
 
@@ -267,10 +269,10 @@ def test_a_key_with_duplicates_and_a_contradiction_is_conflicting_as_a_whole(tmp
 
         other = "another description of the same certificate stands in inventory.csv, row"
         assert said(ledger, "r1") == [
-            (2, State.CONFLICTING, [f"{other} 4"]),
-            (3, State.CONFLICTING, [f"{other} 4"]),
-            (4, State.CONFLICTING, [f"{other} 2"]),
-            (5, State.CONFLICTING, [f"{other} 4"]),
+            (2, State.CONFLICTING, [f"{other} 4; it differs in value"]),
+            (3, State.CONFLICTING, [f"{other} 4; it differs in value"]),
+            (4, State.CONFLICTING, [f"{other} 2; it differs in value"]),
+            (5, State.CONFLICTING, [f"{other} 4; it differs in value"]),
         ]
 
 

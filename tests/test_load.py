@@ -322,7 +322,7 @@ def test_a_given_delimiter_goes_before_everything(write: Write, delimiter: str) 
             (
                 "a.pdf has the ending .pdf, which cannot be read: "
                 "save it as one of .csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods "
-                ".pem .cer .crt .der .p7b .p7c .p7."
+                ".pem .cer .crt .der .p7b .p7c."
             ),
         ),
         (
@@ -332,7 +332,7 @@ def test_a_given_delimiter_goes_before_everything(write: Write, delimiter: str) 
             (
                 "a has a name without an ending, which cannot be read: "
                 "save it as one of .csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods "
-                ".pem .cer .crt .der .p7b .p7c .p7."
+                ".pem .cer .crt .der .p7b .p7c."
             ),
         ),
         (
@@ -340,8 +340,9 @@ def test_a_given_delimiter_goes_before_everything(write: Write, delimiter: str) 
             b'a,b\n\n"\xc3\xa9\n\xc3\xbc",2\nd\xe9j\xe0,3\n',
             DEFAULTS,
             (
-                "a.csv row 4 is not in the encoding utf-8, at byte offset 16 (0xE9): save the file as CSV UTF-8, "
-                "or name its encoding, such as --encoding cp1252."
+                "a.csv row 4 is not in the encoding utf-8, at byte offset 16 (0xE9), the first of 2 such bytes, while "
+                "all other letters outside ASCII (2) are, and would change in another encoding: write these cells "
+                "anew, or export the file again as CSV UTF-8."
             ),
         ),
         (
@@ -349,8 +350,9 @@ def test_a_given_delimiter_goes_before_everything(write: Write, delimiter: str) 
             b"\xc3\xa9,b\n" + b"1,2\n" * 100_000 + b"3,\xc3",
             DEFAULTS,
             (
-                "a.csv row 100002 is not in the encoding utf-8, at byte offset 400,007 (0xC3): "
-                "save the file as CSV UTF-8, or name its encoding, such as --encoding cp1252."
+                "a.csv row 100002 is not in the encoding utf-8, at byte offset 400,007 (0xC3), the only such byte, "
+                "while all other letters outside ASCII (1) are, and would change in another encoding: write that cell "
+                "anew, or export the file again as CSV UTF-8."
             ),
         ),
         (
@@ -358,8 +360,8 @@ def test_a_given_delimiter_goes_before_everything(write: Write, delimiter: str) 
             codecs.BOM_UTF16_LE + "a;b\n1;".encode("utf-16-le") + b"\x00\xd8\n\x00",
             DEFAULTS,
             (
-                "a.csv row 2 is not in the encoding utf-16-le, at byte offset 14 (0x00): save the file as CSV UTF-8, "
-                "or name its encoding, such as --encoding cp1252."
+                "a.csv row 2 is not in the encoding utf-16-le, at byte offset 14 (0x00), which the file's byte order "
+                "mark says it is: export the file again as CSV UTF-8."
             ),
         ),
         (

@@ -1,6 +1,6 @@
 """Certificate files become tables: a row for each certificate, and nothing of a private key."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
@@ -110,6 +110,13 @@ def test_a_damaged_certificate_is_a_row_of_its_own(tmp_path: Path) -> None:
     assert chunk.rows == [Row(1, ("MIIBBAD!", "PC-0042", *[""] * 7)), Row(2, DEVICE_CELLS)]
 
 
+def test_pkcs7_without_a_certificate_leaves_the_others_of_its_file(tmp_path: Path) -> None:
+    """Its row says nothing of a device, and the block behind it is read."""
+    empty = "-----BEGIN PKCS7-----\nMIIAJQYJKoZIhvcNAQcCoBgwFgIBATEAMAsGCSqGSIb3DQEHAaAAMQA=\n-----END PKCS7-----\n"
+
+    assert subjects_of(table_of(tmp_path / "a.pem", empty + pem_of(DEVICE))) == [(1, ""), (2, "PC-0042")]
+
+
 def test_nothing_of_a_private_key_is_in_the_table(tmp_path: Path) -> None:
     """A key in the same file is passed over."""
     (chunk,) = table_of(tmp_path / "PC-0042.pem", KEY_PEM + pem_of(DEVICE) + KEY_PEM).chunks
@@ -123,10 +130,13 @@ def test_nothing_of_a_private_key_is_in_the_table(tmp_path: Path) -> None:
         (b"", "it is empty"),
         (KEY_PEM.encode(), "it holds a private key and no certificate"),
         (b"Serial,Issuer\r\n", "it is neither PEM nor base64 nor hexadecimal digits of a certificate"),
+        (b64decode("MIIAJQYJKoZIhvcNAQcCoBgwFgIBATEAMAsGCSqGSIb3DQEHAaAAMQA="), "it holds no certificate"),
+        (b"\x30\x81\x00" * 1_000_000, "it holds a sequence of 3 bytes, which is too small for a certificate"),
+        (b"Serial,Issuer\r\n" * 10_000, "it is neither PEM nor base64 nor hexadecimal digits of a certificate"),
         (b"PK\x03\x04", "it is a zip archive or a newer workbook such as .xlsx"),
         (der_of(DEVICE)[:400], f"it is cut off: 400 of {len(der_of(DEVICE))} bytes are there"),
     ],
-    ids=["empty", "private key", "CSV", "zip", "cut off"],
+    ids=["empty", "private key", "CSV", "PKCS #7 of nothing", "small sequences", "long CSV", "zip", "cut off"],
 )
 def test_a_file_without_a_certificate_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     """One sentence says which file, what is wrong and what to do."""

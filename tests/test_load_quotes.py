@@ -15,8 +15,9 @@ from pipeline.load import LoadOptions, open_tables
 from pipeline.load.text_files.quotes import RECORD_LIMIT_CHARACTERS, BrokenLine, RecordReader
 from pipeline.model import Row
 
-OPEN = 'a quote (") is opened and not closed'
+OPEN = 'a quote (") is opened and not closed in this line'
 TEXT_BEHIND = 'text follows a closing quote (")'
+FUSED = 'a quote (") is opened in this line and closed in a later one, with what look like rows between'
 REST = 'a quote (") stands within an unquoted cell below an open one, so this may be the rest of that row'
 
 Write = Callable[[str | bytes], Path]
@@ -58,6 +59,15 @@ def rows_of(path: Path, options: LoadOptions | None = None) -> list[Row]:
                 Row(4, ("6", "7")),
             ],
         ),
+        (
+            'a,b,c\n"Offen, wer,"1","2"\n5" disk,"x"y,3\n4,"Offen, wer\n"5",6,7\n',
+            [
+                Row(2, ('"Offen, wer,"1","2"', "", ""), broken=OPEN),
+                Row(3, ('5" disk,"x"y,3', "", ""), broken=TEXT_BEHIND),
+                Row(4, ('4,"Offen, wer', "", ""), broken=OPEN),
+                Row(5, ("5", "6", "7")),
+            ],
+        ),
         ('a,b\n1,2\n"', [Row(2, ("1", "2")), Row(3, ('"', ""), broken=OPEN)]),
         (
             'a,b\n"1,2\n"3,4\n"5,6\n',
@@ -80,6 +90,7 @@ def rows_of(path: Path, options: LoadOptions | None = None) -> list[Row]:
         "open in the middle",
         "open above quoted cells",
         "text behind",
+        "a later quote of the line or the next row seems to close it",
         "open as the last character",
         "open in every row",
         "the rest of a broken row is no row",
@@ -97,6 +108,99 @@ def test_a_row_with_broken_quotes_is_set_aside(write: Write, text: str, rows: li
     assert rows_of(path, LoadOptions(chunk_rows=1)) == rows
 
 
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (
+            'i,"Erika,AA,1\ni,Ada,BB,2\ni,Max",CC,3\ni,Eva,DD,4\n',
+            [
+                Row(2, ('i,"Erika,AA,1', "", "", ""), broken=FUSED),
+                Row(3, ("i", "Ada", "BB", "2")),
+                Row(4, ('i,Max",CC,3', "", "", ""), broken=REST),
+                Row(5, ("i", "Eva", "DD", "4")),
+            ],
+        ),
+        (
+            '"i,Erika,AA,1\r\n\r\ni",Max,CC,3\r\ni,Eva,DD,4\r\n',
+            [
+                Row(2, ('"i,Erika,AA,1', "", "", ""), broken=FUSED),
+                Row(4, ('i",Max,CC,3', "", "", ""), broken=REST),
+                Row(5, ("i", "Eva", "DD", "4")),
+            ],
+        ),
+        (
+            'i,Erika,AA,"1\ni,"",BB,2\ni,Max,CC,3"\n',
+            [
+                Row(2, ('i,Erika,AA,"1', "", "", ""), broken=FUSED),
+                Row(3, ("i", "", "BB", "2")),
+                Row(4, ('i,Max,CC,3"', "", "", ""), broken=REST),
+            ],
+        ),
+        (
+            '"x\ny","Erika,AA,1\ni,Max",CC,"3\n4"\ni,Eva,DD,4\n',
+            [
+                Row(2, ('"x', "", "", ""), broken=FUSED),
+                Row(3, ('y","Erika,AA,1', "", "", ""), broken=FUSED),
+                Row(4, ('i,Max",CC,"3', "", "", ""), broken=REST),
+                Row(5, ('4"', "", "", ""), missing_cells=3),
+                Row(6, ("i", "Eva", "DD", "4")),
+            ],
+        ),
+        (
+            'i,"Erika,AA,1\ni,Max",CC,3\n' * 2,
+            [
+                Row(2, ('i,"Erika,AA,1', "", "", ""), broken=FUSED),
+                Row(3, ('i,Max",CC,3', "", "", ""), broken=REST),
+                Row(4, ('i,"Erika,AA,1', "", "", ""), broken=FUSED),
+                Row(5, ('i,Max",CC,3', "", "", ""), broken=REST),
+            ],
+        ),
+    ],
+    ids=["rows between", "first column, blank line", "last column, empty quotes", "other cells of two lines", "twice"],
+)
+def test_a_quote_that_is_closed_in_a_later_row_fuses_no_rows(write: Write, text: str, rows: list[Row]) -> None:
+    """The rows where it is opened and closed are refused, so none gets another's values; those between are read."""
+    path = write(f"a,b,c,d\n{text}")
+
+    assert rows_of(path) == rows
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["Street 1, 2nd floor, Seattle\nWA", "1, Street\nHouse 2, Seattle", "O=Contoso\nC=US\n", "\n\n", ",\n,\n"],
+)
+@pytest.mark.parametrize("column", range(4))
+def test_a_cell_of_several_lines_with_few_delimiters_is_one(write: Write, cell: str, column: int) -> None:
+    """Addresses, notes and names of several lines stay as they are."""
+    cells = ["1", "2", "3", "4"]
+    cells[column] = cell
+    quoted = ",".join(f'"{each}"' for each in cells)
+
+    assert rows_of(write(f"a,b,c,d\n{quoted}\n5,6,7,8\n")) == [Row(2, tuple(cells)), Row(3, ("5", "6", "7", "8"))]
+
+
+def test_three_columns_are_too_few_to_tell_rows_from_a_cell(write: Write) -> None:
+    """Where rows are so narrow, two lines with a comma between them are likelier an address."""
+    assert rows_of(write('a,b,c\n1,"Example,1\nSeattle,WA",3\n')) == [Row(2, ("1", "Example,1\nSeattle,WA", "3"))]
+
+
+def test_many_fused_rows_take_linear_time() -> None:
+    """A hundred thousand rows between two quotes, and as many pairs of quotes, are grouped at once."""
+    between = 'i,"Erika,AA,1\n' + "i,Ada,BB,2\n" * 100_000 + 'i,Max",CC,3\n'
+    pairs = 'i,"Erika,AA,1\ni,Max",CC,3\n' * 50_000
+
+    broken = [
+        [
+            record.line_index
+            for record in RecordReader(StringIO(text, newline=""), ",")
+            if isinstance(record, BrokenLine)
+        ]
+        for text in (between, pairs)
+    ]
+
+    assert broken == [[0, 100_001], list(range(100_000))]
+
+
 def test_a_broken_row_counts_as_data(write: Write) -> None:
     """The estimate for the progress counts broken rows too."""
     (table,) = open_tables(write('a,b\n1,2\n3,"4\n\n5,6\n'), LoadOptions())
@@ -112,7 +216,7 @@ def test_a_broken_header_is_refused(write: Write) -> None:
         rows_of(path)
 
     assert str(caught.value) == (
-        f'{path} row 1, the header, cannot be read, a quote (") is opened and not closed: '
+        f'{path} row 1, the header, cannot be read, a quote (") is opened and not closed in this line: '
         "write each quote inside a quoted cell twice, and close the cell with one."
     )
 
@@ -123,7 +227,12 @@ def plainly_grouped(text: str) -> list[list[str] | str]:
     records: list[list[str] | str] = []
     first = 0
     rest_at = -1  # the line at which the record above a broken line ended
+    fused_to = fused_rest_at = -1  # the lines at which a quote that fuses rows is opened and closed
     while first < len(lines):
+        if first <= fused_to:
+            records.append(lines[first].rstrip("\r\n"))
+            first += 1
+            continue
         for last in range(first, len(lines)):
             cells = list(csv.reader(chain(lines[first : last + 1], [","])))
             if cells.pop() == ["", ""] and len(cells) == 1:
@@ -136,6 +245,11 @@ def plainly_grouped(text: str) -> list[list[str] | str]:
         except csv.Error:
             sound = []
         bare = bool(sound) and first == last == rest_at and has_bare_quote(lines[first])
+        bare = bare or (bool(sound) and first == fused_rest_at and has_bare_quote(lines[first]))
+        fused = fused_lines(sound[0]) if sound and not bare else None
+        if fused:
+            fused_to, fused_rest_at = first + fused[0], first + fused[1]
+            continue
         if sound and not bare:
             records.append(sound[0])
             first = last + 1
@@ -145,6 +259,24 @@ def plainly_grouped(text: str) -> list[list[str] | str]:
                 rest_at = max(rest_at, breaking_line(lines, first))
             first += 1
     return records
+
+
+def fused_lines(cells: list[str]) -> tuple[int, int] | None:
+    """Return at which lines of the record a cell begins and ends of which every line is a row as wide as the record."""
+    first = 0
+    for index, cell in enumerate(cells):
+        lines = cell.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        last = first + len(lines) - 1
+        widths = [line.count(",") for line in lines]
+        widths[0] += index
+        widths[-1] += len(cells) - 1 - index
+        blank = [0 < at < len(lines) - 1 and not line.strip() for at, line in enumerate(lines)]
+        is_prose = all(part.startswith(" ") for part in cell.split(",")[1:])
+        are_rows = all(width == len(cells) - 1 or empty for width, empty in zip(widths, blank, strict=True))
+        if len(lines) > 1 and len(cells) >= 4 and are_rows and not is_prose:
+            return first, last
+        first = last
+    return None
 
 
 def breaking_line(lines: list[str], first: int) -> int:
@@ -183,6 +315,8 @@ def has_bare_quote(line: str) -> bool:
 @example(["\r", ","])
 @example(['"'])
 @example(["\n", '"', "\n"])
+@example([",", ",", ",", '"', "a", "\n", ",", ",", ",", '"', "\n", ",", ",", ",", "a"])
+@example([",", '"', ",", ",", "\n", "\n", ",", '",', ",", "\n", "a"])
 @example(["a", ",", '"', "\n", "a", '",', '"""', "\n", "a", '",', '"""', "\n"])
 @settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_grouped_by_the_rules(tmp_path: Path, pieces: list[str]) -> None:

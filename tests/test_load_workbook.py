@@ -10,13 +10,16 @@ import pytest
 import xlwt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openpyxl.utils.cell import coordinate_to_tuple
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
-from test_load import save_ods, save_xls, save_xlsb, save_xlsx
-from workbook_cases import MAIN, number, ods_parts, save_zip, sheet_xml, text, xlsx_parts
+from test_load import biff, save_ods, save_xls, save_xlsb, save_xlsx
+from workbook_cases import MAIN, number, ods_cell, ods_parts, ods_row, save_zip, sheet_xml, text, xlsx_parts
+from xlwt.CompoundDoc import XlsDoc
 
 from pipeline.errors import SourceError
 from pipeline.findings import Code
 from pipeline.load import LoadOptions, Table, open_tables
+from pipeline.load.workbooks.package import BLOCK_BYTES
 from pipeline.model import CellType, Row
 
 DEFAULTS = LoadOptions()
@@ -66,6 +69,7 @@ TRAPS = {
     "formula with closed value": ('<c r="B2"><f>A2</f><v/></c>', *FORMULA),
     "shared formula": ('<c r="B2"><f t="shared" si="0"/></c>', *FORMULA),
     "array formula": ('<c r="B2"><f t="array" ref="B2">A2</f></c>', *FORMULA),
+    "formula of a text within": ('<c r="B2" t="inlineStr"><f>A2</f><is><t>y</t></is></c>', "y", ()),
     "text of length 0": ('<c r="B2" t="str"><f>""</f><v></v></c>', "", ()),
     "calculated text": ('<c r="B2" t="str"><f>A2</f><v>y</v></c>', "y", ()),
     "calculated shared": ('<c r="B2"><f t="shared" si="0"/><v>7</v></c>', "7", ((1, CellType.NUMBER),)),
@@ -126,6 +130,81 @@ def test_columns_left_of_the_first_cell_do_not_shift_errors(tmp_path: Path) -> N
     assert rows_of(save_zip(tmp_path / "a.xlsx", xlsx_parts(sheet_xml(rows)))) == [
         Row(4, ("x", "#N/A"), ((1, CellType.ERROR),))
     ]
+
+
+def test_a_row_of_nothing_but_uncalculated_formulas_is_not_blank(tmp_path: Path) -> None:
+    """Something should stand in such a row, so it is no blank one."""
+    path = save_zip(tmp_path / "a.xlsx", xlsx_parts(sheet_xml(HEADER + '<row r="3"><c r="B3"><f>A2</f></c></row>')))
+
+    assert rows_of(path) == [Row(3, ("", "", ""), ((1, CellType.FORMULA),))]
+
+
+def test_digits_that_a_number_does_not_hold_are_zeros(tmp_path: Path) -> None:
+    """A number too large for its last digits shows zeros there, as Excel does, and not what binary makes of them."""
+    path = save_zip(tmp_path / "a.xlsx", xlsx_parts(sheet_xml(two(number("B2", 2**60)))))
+
+    assert rows_of(path) == [Row(2, ("x", "1152921504606847000", "z"), ((1, CellType.NUMBER),))]
+
+
+TWICE = {
+    "rows": '<row r="2">' + text("A2", "y") + "</row>",
+    "cells": '<row r="2">' + text("A2", "y") + text("A2", "z") + "</row>",
+    "rows without references": '<row r="2"><c><v>1</v></c></row>',
+    "another letter case": '<row r="2">' + text("a2", "y") + "</row>",
+    "further down": '<row r="3">' + text("A3", "y") + '</row><row r="2">' + text("A2", "y") + "</row>",
+}
+
+
+@pytest.mark.parametrize("rows", TWICE.values(), ids=TWICE)
+def test_a_cell_that_is_there_twice_is_refused(tmp_path: Path, rows: str) -> None:
+    """Of two cells with one reference calamine would drop one, so the sheet is refused and the cell named."""
+    assert refused(tmp_path, xlsx_parts(sheet_xml(two("") + rows))) == (
+        "a.xlsx holds the cell A2 twice in its part xl/worksheets/sheet1.xml, which no spreadsheet program writes, so "
+        "one of both would be lost: mend it where it comes from and export it again."
+    )
+
+
+def test_a_cell_that_is_there_twice_in_distant_blocks_is_refused(tmp_path: Path) -> None:
+    """A cell is compared with all others of a large sheet."""
+    rows = [f'<row r="{row}">' + text(f"A{row}", f"{row:040}") + "</row>" for row in (*range(1, 20_000), 7)]
+
+    assert "a.xlsx holds the cell A7 twice" in refused(tmp_path, xlsx_parts(sheet_xml("".join(rows))))
+
+
+def test_a_cell_that_begins_a_block_is_compared_with_the_block_before(tmp_path: Path) -> None:
+    """Two blocks whose cells ascend, each for itself, may hold the same cell."""
+    rows = [f'<row r="{row}">' + text(f"A{row}", "x" * 40) + "</row>" for row in range(10_000, 40_000)]
+    begin = sheet_xml("").index("</sheetData>")
+    within = (BLOCK_BYTES - begin + len("</row>")) // len(rows[0])  # the last cell of the first block ends with </c>
+
+    assert "a.xlsx holds the cell A10000 twice" in refused(
+        tmp_path, xlsx_parts(sheet_xml("".join(rows[:within] + rows[:9])))
+    )
+
+
+def test_a_cell_that_is_there_twice_in_an_xlsb_is_refused(tmp_path: Path) -> None:
+    """The records of an .xlsb may not name a cell twice either."""
+    path = save_xlsb(tmp_path / "a.xlsb", [["a"], ["b"]])
+    with zipfile.ZipFile(path) as archive:
+        parts: dict[str, str | bytes] = {name: archive.read(name) for name in archive.namelist()}
+    name = "xl/worksheets/sheet1.bin"
+    sheet = parts[name]
+    assert isinstance(sheet, bytes)
+    end = sheet.index(b"\x92\x01")
+    again = b"\x05\x10" + struct.pack("<IId", 0, 0, 1.0)
+
+    assert "a.xlsb holds the cell A2 twice in its part xl/worksheets/sheet1.bin" in refused(
+        tmp_path, parts | {name: sheet[:end] + again + sheet[end:]}, ".xlsb"
+    )
+
+
+@pytest.mark.parametrize("comment", ["", "<!-- read by the parser -->"], ids=["plain", "parsed"])
+def test_rows_in_another_order_are_read_in_that_of_their_numbers(tmp_path: Path, comment: str) -> None:
+    """Rows that do not ascend are no reason to refuse a sheet."""
+    rows = '<row r="3">' + text("A3", "y") + '</row><row r="2">' + text("A2", "x") + "</row>"
+    path = save_zip(tmp_path / "a.xlsx", xlsx_parts(sheet_xml(HEADER + comment + rows)))
+
+    assert rows_of(path) == [Row(2, ("x", "", "")), Row(3, ("y", "", ""))]
 
 
 # --- hidden sheets, merged cells, titles -------------------------------------------------------------------------
@@ -244,12 +323,12 @@ def test_cells_covered_by_a_merged_range_of_an_ods_are_marked(tmp_path: Path) ->
     """The spans of an .ods count, in the rows and in a header of two rows, also behind repeated cells."""
     first = '<table:table-cell table:number-columns-repeated="2"/>'
     below = f"{first}<table:covered-table-cell/>"
-    spanned = 'table:number-rows-spanned="2"'
+    spanned = ' table:number-rows-spanned="2"'
     rows = (
-        row(first + cell("a", spanned) + cell("b")),
-        row(below + cell("c")),
-        row(first + cell("x", spanned) + cell("1")),
-        row(below + cell("2")),
+        ods_row(first + ods_cell("a", spanned) + ods_cell("b")),
+        ods_row(below + ods_cell("c")),
+        ods_row(first + ods_cell("x", spanned) + ods_cell("1")),
+        ods_row(below + ods_cell("2")),
     )
     path = save_zip(tmp_path / "a.ods", ods_parts("".join(rows)))
 
@@ -258,6 +337,30 @@ def test_cells_covered_by_a_merged_range_of_an_ods_are_marked(tmp_path: Path) ->
         Row(4, ("", "2"), ((0, CellType.MERGED),)),
     ]
     assert table_of(path, LoadOptions(header_row=2)).header == ("a", "c")
+
+
+def test_a_covered_formula_is_a_formula(tmp_path: Path) -> None:
+    """A formula without a result in a merged range is told once, as what it is."""
+    path = save_zip(
+        tmp_path / "a.xlsx",
+        xlsx_parts(sheet_xml(two(TRAPS["formula"][0]), '<mergeCells><mergeCell ref="A2:B2"/></mergeCells>')),
+    )
+
+    assert rows_of(path) == [Row(2, ("x", "", "z"), ((1, CellType.FORMULA),))]
+
+
+def test_a_short_merged_range_does_not_end_a_long_one(tmp_path: Path) -> None:
+    """Where two ranges overlap, a column is covered down to the end of the longer one."""
+    rows = HEADER + "".join(f'<row r="{row}">' + text(f"C{row}", "z") + "</row>" for row in range(2, 6))
+    ranges = '<mergeCells><mergeCell ref="A2:A5"/><mergeCell ref="A3:B3"/></mergeCells>'
+    covered = ((0, CellType.MERGED),)
+
+    assert rows_of(save_zip(tmp_path / "a.xlsx", xlsx_parts(sheet_xml(rows, ranges)))) == [
+        Row(2, ("", "", "z")),
+        Row(3, ("", "", "z"), ((1, CellType.MERGED),)),
+        Row(4, ("", "", "z"), covered),
+        Row(5, ("", "", "z"), covered),
+    ]
 
 
 def test_errors_and_merged_cells_of_an_xlsb_are_told(tmp_path: Path) -> None:
@@ -270,6 +373,8 @@ def test_errors_and_merged_cells_of_an_xlsb_are_told(tmp_path: Path) -> None:
     assert isinstance(sheet, bytes)
     end = sheet.index(b"\x92\x01\x00")  # the end of the sheet's data
     error = b"\x03\x09" + struct.pack("<IIB", 1, 0, 0x2A)
+    error += b"\x00\x19" + struct.pack("<I", 4) + bytes(21)  # a row whose cell has a formula with an error
+    error += b"\x0b\x13" + struct.pack("<IIBHII", 1, 0, 0x07, 0, 0, 0)
     merged = b"\xb1\x01\x04" + struct.pack("<I", 1) + b"\xb0\x01\x10" + struct.pack("<4I", 1, 2, 0, 0)
     merged += b"\xb2\x01\x00"
     parts[name] = sheet[:end] + error + b"\x92\x01\x00" + merged + sheet[end + 3 :]
@@ -279,6 +384,7 @@ def test_errors_and_merged_cells_of_an_xlsb_are_told(tmp_path: Path) -> None:
         Row(2, ("x", "1")),
         Row(3, ("", "2"), ((0, CellType.MERGED),)),
         Row(4, ("y", "#N/A"), ((1, CellType.ERROR),)),
+        Row(5, ("", "#DIV/0!"), ((1, CellType.ERROR),)),
     ]
 
 
@@ -358,6 +464,47 @@ def test_a_stray_cell_is_named(tmp_path: Path) -> None:
     assert refused(tmp_path, xlsx_parts(sheet_xml(rows))) == (
         'a.xlsx sheet "S" has a cell at XFD1048576 far from all others, so it spans 1,048,576 rows and 16,384 columns: '
         "delete that row and that column in Excel and save it, or save the sheet as CSV UTF-8."
+    )
+
+
+STRAY = {
+    "far down": (["A1", "AN1", "AN7", "A1048576"], "A1048576", "1,048,576 rows and 40 columns"),
+    "far right": (["A1", "XFD7", "A9", "B3000"], "XFD7", "3,000 rows and 16,384 columns"),
+}
+
+
+@pytest.mark.parametrize(("cells", "stray", "spans"), STRAY.values(), ids=STRAY)
+def test_the_cell_that_is_far_from_all_others_is_named(
+    tmp_path: Path, cells: list[str], stray: str, spans: str
+) -> None:
+    """The cell in the last row is named where the rows are to blame, that in the last column where the columns are."""
+    rows = "".join(f'<row r="{"".join(filter(str.isdigit, cell))}">{number(cell, 1)}</row>' for cell in cells)
+
+    assert f"has a cell at {stray} far from all others, so it spans {spans}:" in refused(
+        tmp_path, xlsx_parts(sheet_xml(rows))
+    )
+
+
+@pytest.mark.parametrize(("cells", "stray", "spans"), STRAY.values(), ids=STRAY)
+def test_the_cell_of_an_xlsb_that_is_far_from_all_others_is_named(
+    tmp_path: Path, cells: list[str], stray: str, spans: str
+) -> None:
+    """The same cells are named in an .xlsb."""
+    path = save_xlsb(tmp_path / "a.xlsb", [["a"]])
+    with zipfile.ZipFile(path) as archive:
+        parts: dict[str, str | bytes] = {name: archive.read(name) for name in archive.namelist()}
+    name = "xl/worksheets/sheet1.bin"
+    sheet = parts[name]
+    assert isinstance(sheet, bytes)
+    end = sheet.index(b"\x92\x01")
+    records = b""
+    for cell in cells[1:]:
+        row, column = coordinate_to_tuple(cell)
+        records += b"\x00\x19" + struct.pack("<I", row - 1) + bytes(21)
+        records += b"\x05\x10" + struct.pack("<IId", column - 1, 0, 1.0)
+
+    assert f"has a cell at {stray} far from all others, so it spans {spans}:" in refused(
+        tmp_path, parts | {name: sheet[:end] + records + sheet[end:]}, ".xlsb"
     )
 
 
@@ -462,20 +609,16 @@ def test_a_missing_sheet_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, parts).endswith(DAMAGED)
 
 
-def cell(value: str, attributes: str = "") -> str:
-    return f'<table:table-cell office:value-type="string" {attributes}><text:p>{value}</text:p></table:table-cell>'
-
-
-def row(cells: str, repeated: int = 1) -> str:
-    return f'<table:table-row table:number-rows-repeated="{repeated}">{cells}</table:table-row>'
-
-
 EMPTY = '<table:table-cell table:number-columns-repeated="16382"/>'
 
 
 def test_the_empty_rest_of_an_ods_is_read_past(tmp_path: Path) -> None:
     """Empty cells repeated up to the last column and the last row, as LibreOffice writes them, hold nothing."""
-    rows = row(cell("a") + cell("b") + EMPTY) + row(cell("1") + cell("2") + EMPTY) + row(EMPTY, 1_048_574)
+    rows = (
+        ods_row(ods_cell("a") + ods_cell("b") + EMPTY)
+        + ods_row(ods_cell("1") + ods_cell("2") + EMPTY)
+        + ods_row(EMPTY, 1_048_574)
+    )
 
     assert rows_of(save_zip(tmp_path / "a.ods", ods_parts(rows))) == [Row(2, ("1", "2"))]
 
@@ -486,19 +629,19 @@ REPEATS = (
 )
 HOSTILE_ODS = {
     "cells and rows": (
-        row(cell("a", 'table:number-columns-repeated="10000"'), 1_000_000),
+        ods_row(ods_cell("a", ' table:number-columns-repeated="10000"'), 1_000_000),
         (
             'a.ods sheet "S" has 1,000,000 rows and 10,000 columns, more than the 32,000,000 cells that a sheet may '
             "have here: split it, or save it as CSV UTF-8."
         ),
     ),
-    "rows": (row(cell("a") * 5, 1_000_000), REPEATS),
+    "rows": (ods_row(ods_cell("a") * 5, 1_000_000), REPEATS),
     "blanks": (
-        row(cell('<text:s text:c="1000000000"/>')),
+        ods_row(ods_cell('<text:s text:c="1000000000"/>')),
         'a.ods sheet "S" has a cell of millions of blanks: delete them, or save the sheet as CSV UTF-8.',
     ),
     "stray": (
-        row(cell("a")) + row(EMPTY, 1_000_000) + row(EMPTY + cell("b")),
+        ods_row(ods_cell("a")) + ods_row(EMPTY, 1_000_000) + ods_row(EMPTY + ods_cell("b")),
         (
             'a.ods sheet "S" has a cell at XFC1000002 far from all others, so it spans 1,000,002 rows and 16,383 '
             "columns: delete that row and that column in Excel and save it, or save the sheet as CSV UTF-8."
@@ -536,6 +679,34 @@ def test_an_xls_that_claims_more_rows_than_there_can_be_is_refused(tmp_path: Pat
 
     assert refusal_of(path) == (
         f"a.xls cannot be read as a workbook (it claims 4,294,967,295 rows and 65,535 columns): {DAMAGED}"
+    )
+
+
+def save_biff(path: Path, *records: tuple[int, bytes]) -> Path:
+    """Write an .xls of these records (MS-XLS 2.1.4)."""
+    XlsDoc().save(str(path), b"".join(biff(kind, content) for kind, content in records))
+    return path
+
+
+BEGIN = (0x809, struct.pack("<HHHHII", 0x600, 0x10, 0, 0, 0, 0))
+
+
+def test_an_xls_cell_right_of_the_last_column_is_refused(tmp_path: Path) -> None:
+    """The last of several numbers in one record (MulRk) counts, whose column comes last."""
+    several = (0xBD, struct.pack("<HH", 0, 254) + bytes(18) + struct.pack("<H", 256))
+
+    assert refusal_of(save_biff(tmp_path / "a.xls", BEGIN, several)) == (
+        f"a.xls cannot be read as a workbook (it has a cell in column 257, and an .xls has 256): {DAMAGED}"
+    )
+
+
+def test_an_xls_whose_sheets_span_too_much_together_is_refused(tmp_path: Path) -> None:
+    """All sheets of an .xls are held at once, so what they span is added up."""
+    near, far = ((0x203, struct.pack("<HHHd", *place, 0, 1.0)) for place in ((0, 0), (65_535, 255)))
+
+    assert refusal_of(save_biff(tmp_path / "a.xls", BEGIN, far, BEGIN, near, BEGIN, far)) == (
+        "a.xls has sheets that span 33,554,433 cells in all, more than the 32,000,000 that an .xls may have here: "
+        "delete the cells far from all others, or save each sheet as CSV UTF-8."
     )
 
 
@@ -577,7 +748,7 @@ def test_an_xlsb_cell_that_is_cut_off_is_refused(tmp_path: Path) -> None:
 
 def test_an_ods_without_the_end_of_its_table_is_refused(tmp_path: Path) -> None:
     """A table that does not end, for whose end calamine would wait for ever, is refused."""
-    parts = ods_parts(row(cell("a")))
+    parts = ods_parts(ods_row(ods_cell("a")))
     content = str(parts["content.xml"]).replace("</table:table>", "</table:tablex>")
 
     assert refused(tmp_path, parts | {"content.xml": content}, ".ods") == (

@@ -1,16 +1,27 @@
 """The shipped presets: what they know, what they leave to config.yaml, and which file is proposed which."""
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from pipeline.editions import EDITION_1706, EDITION_CURRENT, EDITIONS, Edition
 from pipeline.identity import fold_header
-from pipeline.presets import PRESETS, KnownHeaders, Preset, known_headers, propose_preset
+from pipeline.model import IMPORT_PREFIX
+from pipeline.presets import PRESETS, KnownHeaders, Preset, known_headers
+from pipeline.presets import propose_preset as propose
+from pipeline.proposals import is_common_word
 
 ALL_NAMES = {each.name for edition in EDITIONS.values() for each in edition.properties}
 
+HAND_MADE = ("Thumbprint", "Serial Number", "Issuer", "Not After", "Device Name", "Platform")
+
 PRESETS_BY_NAME = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+
+
+def propose_preset(header: Sequence[str]) -> Preset | None:
+    """Return the preset that is proposed beside the words that inventories use."""
+    return propose(header, is_common_word)
 
 
 @PRESETS_BY_NAME
@@ -37,8 +48,38 @@ def test_a_presets_time_zone_exists(preset: Preset) -> None:
 
 @PRESETS_BY_NAME
 def test_a_full_header_of_the_source_is_proposed_its_own_preset(preset: Preset) -> None:
-    """All headers that a preset knows lead back to it, in any letter case."""
-    assert propose_preset([header.upper() for header in preset.headers]) is preset
+    """All headers that a preset knows lead back to it, with blanks around them too."""
+    assert propose_preset([f" {header} " for header in preset.headers]) is preset
+
+
+@PRESETS_BY_NAME
+def test_another_spelling_is_not_the_sources_own(preset: Preset) -> None:
+    """Programs spell their headers alike each time, so another letter case is a person's."""
+    assert propose_preset([header.swapcase() for header in preset.headers]) is None
+
+
+OWN_REPORT = tuple(f"{IMPORT_PREFIX}{each}" for each in ("file", "row", "code"))
+
+
+@PRESETS_BY_NAME
+def test_columns_that_were_added_do_not_hide_a_whole_export(preset: Preset) -> None:
+    """An export has columns that nobody has written down, and people add some; errors.csv adds its own."""
+    assert propose_preset((*preset.headers, "Room", "Cost centre", *OWN_REPORT)) is preset
+
+
+def test_a_cut_header_with_foreign_columns_is_no_export() -> None:
+    """Few headers of the source among others were made by something else."""
+    header = (
+        "Certificate Hash",
+        "Serial Number",
+        "Certificate Expiration Date",
+        "Issued Common Name",
+        "Requester Name",
+    )
+    foreign = ("Room", "Cost centre", "Shelf")
+
+    assert propose_preset((*header, *foreign[:2])) is PRESETS["adcs"]
+    assert propose_preset((*header[:4], *foreign)) is None
 
 
 def test_a_cut_export_is_still_recognised() -> None:
@@ -61,9 +102,12 @@ def test_a_cut_export_is_still_recognised() -> None:
         ("Device", "Owner", "Thumbprint"),
         tuple(each.name for each in EDITION_1706.properties),
         tuple(each.name for each in EDITION_CURRENT.properties),
-        ("serialNumber", "notAfter", "notBefore"),  # most of ivanti's columns and of powershell's
+        HAND_MADE,
+        ("Thumbprint", "SerialNumber", "Issuer", "NotAfter", "NotBefore"),  # powershell's, and anybody's
+        ("issuer_name", "serial_number", "not_after", "not_before", "thumbprint"),  # a database's, with any time zone
+        ("serialNumber", "notAfter", "notBefore", "certHash"),  # ivanti's, and anybody's
     ],
-    ids=["empty", "foreign", "1706", "current", "common to two"],
+    ids=["empty", "foreign", "1706", "current", "by hand", "camel case", "underscores", "common to two"],
 )
 def test_no_preset_is_proposed_without_a_good_reason(header: tuple[str, ...]) -> None:
     """A header that is foreign, ours, or has only what several presets have is left alone."""
@@ -74,6 +118,7 @@ def test_the_headers_of_an_edition_are_those_of_its_properties() -> None:
     """What only the current edition has is ignored in 1706, and told as unknown in neither."""
     in_1706 = known_headers(PRESETS["crtsh"], EDITION_1706, {})
     in_current = known_headers(PRESETS["crtsh"], EDITION_CURRENT, {})
+    ignored = {"issuer_ca_id", "name_value", "id", "entry_timestamp", "result_count"}
 
     assert in_1706 == KnownHeaders(
         {
@@ -82,10 +127,10 @@ def test_the_headers_of_an_edition_are_those_of_its_properties() -> None:
             "certificateExpirationDateTime": ("not_after",),
             "deviceDisplayName": ("common_name",),
         },
-        frozenset({"not_before"}),
+        frozenset({"not_before", *ignored}),
     )
     assert in_current == KnownHeaders(
-        {**in_1706.aliases, "certificateIssuanceDateTime": ("not_before",)}, frozenset[str]()
+        {**in_1706.aliases, "certificateIssuanceDateTime": ("not_before",)}, frozenset(ignored)
     )
 
 

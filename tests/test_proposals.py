@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.editions import DEVICE_PLATFORM_1706, EDITION_1706, EDITION_CURRENT, EDITIONS, KEY_USAGES, Edition
-from pipeline.proposals import SYNONYMS, ColumnProposal, Match, count_known, fold_words, propose_columns, propose_values
+from pipeline.proposals import (
+    SYNONYMS,
+    ColumnProposal,
+    Match,
+    count_known,
+    fold_words,
+    looks_like_dates,
+    propose_columns,
+    propose_values,
+)
 
 SHA1 = "AF C6 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 10 11 12"
 
@@ -197,6 +206,75 @@ def test_words_that_are_no_member_are_proposed_for_values() -> None:
     )
     assert propose_values(["digitalSignature, KEYENCIPHERMENT", "signing"], KEY_USAGES) == ("signing",)
     assert propose_values(["iOS,macOS"], DEVICE_PLATFORM_1706) == ("iOS,macOS",)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "name", "what"),
+    [
+        ("Abdruck", (SHA1, SHA1.replace(" ", "")), "certificateThumbprint", "each cell has 40 hexadecimal digits"),
+        ("Schluessel", ("0x800 (2048)",), "certificateKeyLength", "each cell is a usual key length"),
+        ("Taille", ("2048", "4096"), "certificateKeyLength", "each cell is a usual key length"),
+        ("Ablauf", ("01.02.2027 10:00", "31.12.2026"), "certificateExpirationDateTime", "they are dates in the future"),
+        ("Systeme", ("Windows 11", "iPadOS 17.1", "macOS"), "devicePlatform", "each cell names a platform"),
+    ],
+)
+def test_cells_of_an_unmistakable_shape_are_told(header: str, cells: tuple[str, ...], name: str, what: str) -> None:
+    """A header in another language is looked at by its cells, and what they say stays doubtful."""
+    (proposal,) = propose_columns((header,), (cells,), EDITION_1706, {}, this_year=2026)
+
+    assert proposal == ColumnProposal(0, header, name, Match.DOUBTFUL, reason=f"only by its cells: {what}")
+
+
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("Abdruck", (SHA1, "none")),
+        ("Abdruck", ("a" * 64,)),
+        ("Nummer", ("2048", "2049")),
+        ("Gekauft", ("01.02.2025", "01.02.2027")),
+        ("Gekauft", ("01.02.2026",)),
+        ("Adresse", ("10.1.2.3", "10.1.2.4")),
+        ("Raum", ("Window seat", "Macon")),
+        ("Leer", ()),
+    ],
+)
+def test_cells_that_may_be_anything_are_left_alone(header: str, cells: tuple[str, ...]) -> None:
+    """One cell of another shape, or dates that lie in the past, are enough to say nothing."""
+    (proposal,) = propose_columns((header,), (cells,), EDITION_1706, {}, this_year=2026)
+
+    assert proposal == ColumnProposal(0, header, "", Match.NONE)
+
+
+def test_cells_say_nothing_of_a_property_that_has_its_column() -> None:
+    """A key identifier has 40 digits too, and a header that a preset ignores is known to be something else."""
+    proposals = propose_columns(
+        ("SHA1", "Kennung", "Typ"), ((SHA1,), (SHA1,), ("iOS",)), EDITION_1706, {}, ignored={"typ"}, this_year=2026
+    )
+
+    assert [each.match for each in proposals] == [Match.SYNONYM, Match.NONE, Match.NONE]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "23.11.2026",
+        "2026-11-23T08:49",
+        "5/3/2026 5:29 PM",
+        "1/2/26",
+        "Nov 23 08:49:13 2026 GMT",
+        "23-Nov-2026",
+        "Mo 23.11.2026",
+    ],
+)
+def test_dates_are_known_without_a_header(text: str) -> None:
+    """The usual spellings are dates whatever the column is called."""
+    assert looks_like_dates([text])
+
+
+@pytest.mark.parametrize("text", ["10.1.2.3", "17.1.2", "10.0.19041", "20261123", "46349", "May", SHA1, "PC 2026"])
+def test_numbers_and_versions_are_no_dates(text: str) -> None:
+    """What can be an address, a version, a number or a name is not taken for a date."""
+    assert not looks_like_dates(["23.11.2026", text])
 
 
 @given(st.lists(st.tuples(st.text(), st.lists(st.text(), max_size=3)), max_size=8))

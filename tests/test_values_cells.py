@@ -120,9 +120,11 @@ def test_a_long_number_is_no_name(text: str) -> None:
         ("Contoso device in Zurich, number 4711", CellType.NUMBER),
     ],
 )
-def test_a_short_number_is_a_name(text: str, cell_type: CellType) -> None:
-    """Numbers of up to 15 digits and booleans are names like others."""
-    assert find_cell_problem(text, cell_type, PROPERTIES["deviceDisplayName"], None) is None
+def test_a_short_number_is_a_name_with_a_warning(text: str, cell_type: CellType) -> None:
+    """Numbers of up to 15 digits and booleans are names like others, but what their format shows is not in them."""
+    assert find_cell_problem(text, cell_type, PROPERTIES["deviceDisplayName"], None) == Problem(
+        Code.NUMBER_AS_TEXT, f"the workbook holds this text as a {cell_type}"
+    )
 
 
 @pytest.mark.parametrize("name", [None, *TYPED])

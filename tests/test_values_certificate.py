@@ -1,19 +1,22 @@
 """A row against its certificate: what is empty is filled, what differs is told, what is given stays as it is."""
 
+from datetime import datetime
+
 import pytest
-from certificate_cases import ISSUER, SERIAL_NUMBER, built, der_of, device, key_usage, replaced
+from certificate_cases import ISSUER, NOT_BEFORE, SERIAL_NUMBER, built, der_of, device, facts_in, key_usage, replaced
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from hypothesis import given
 from hypothesis import strategies as st
+from values_cases import ADVERSARIAL, MOST
 
-from pipeline.certificates import CertificateFacts, read_certificates
+from pipeline.certificates import CertificateFacts
 from pipeline.editions import EDITION_1706, EDITION_CURRENT, EDITIONS, Edition
 from pipeline.findings import Code
 from pipeline.values.certificate import from_certificate, same_name
 from pipeline.values.steps import Problem, Reading, Step
 
-(FACTS,) = read_certificates(der_of(device()))
+(FACTS,) = facts_in(der_of(device()))
 
 KNOWN = {
     "certificateThumbprint": FACTS.thumbprint,
@@ -28,7 +31,7 @@ KNOWN = {
 
 
 def facts_of(*extensions: x509.ExtensionType, **parts: object) -> CertificateFacts:
-    (facts,) = read_certificates(der_of(built(*extensions, **parts)))  # type: ignore[arg-type]  # built's own names
+    (facts,) = facts_in(der_of(built(*extensions, **parts)))  # type: ignore[arg-type]  # built's own names
     return facts
 
 
@@ -212,9 +215,65 @@ def test_what_cannot_be_read_is_left_to_the_validator(name: str, text: str) -> N
     assert difference(name, text) == ""
 
 
+def test_the_longest_decimal_serial_number_is_told() -> None:
+    """Twenty octets, as many as the standard allows, are recognised in decimal digits too."""
+    number = 2**159 - 2
+    facts = facts_of(serial_number=number)
+
+    assert difference("certificateSerialNumber", str(number), facts) == (
+        f"the certificate's serial number is {number:X}, which is this number in decimal digits: {DECLARE}"
+    )
+
+
+@pytest.mark.parametrize(("text", "is_same"), [("2027-11-23T08:48Z", False), ("2027-11-23T08:49Z", True)])
+def test_a_date_without_seconds_means_its_minute_and_not_the_next(text: str, is_same: bool) -> None:
+    """Sixty seconds apart is another minute, also where the certificate's seconds are zero."""
+    facts = facts_of(dates=(NOT_BEFORE, datetime.fromisoformat("2027-11-23T08:49:00+00:00")))
+    message = "" if is_same else "the certificate expires at 2027-11-23T08:49:00Z"
+
+    assert difference("certificateExpirationDateTime", text, facts) == message
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_text_that_no_cell_can_hold_is_left_to_the_validator(name: str) -> None:
+    """It is refused for its length, not for a difference."""
+    assert difference(name, "1" * 40_000) == ""
+    assert difference(name, "1" * (MOST + 1)) == ""
+
+
+def test_a_text_that_a_cell_can_just_hold_is_compared() -> None:
+    """The longest cell is compared like any other."""
+    assert difference("certificateSerialNumber", "1" * MOST) == "the certificate's serial number is 7F00000000000005"
+
+
+HOSTILE = [
+    *(f"CN={blank * (MOST - 9)}{end}" for blank in " \t\u00a0" for end in ('"', '"a"b', "\\", ",x")),
+    *(f"CN{' ' * (MOST - 9)}x", f'CN="{chr(34) * (MOST - 9)}', f'CN="a"{" " * (MOST - 9)}x', "1" * MOST, "1." * 16_000),
+    *("CN=" + r"\," * 16_000, "/" + "a" * (MOST - 9), "/CN=a" * 6_000, "CN=a+" * 6_000, "T" * MOST, "{" * MOST),
+    *("2027-11-23T08:49:00." + "0" * 30_000, "CN=" + "\\" * (MOST - 9), "CN=a\r\n" * 5_000, "1," * 16_000),
+]
+
+
+@pytest.mark.parametrize("text", [*ADVERSARIAL, *HOSTILE], ids=lambda text: repr(text[:6]))
+def test_no_text_takes_long(text: str) -> None:
+    """The longest cells come back as they were, whatever they repeat."""
+    names = list(KNOWN)
+    texts = [text] * len(names)
+
+    if text.strip():
+        assert [reading.text for reading in from_certificate(names, texts, FACTS)] == texts
+    assert not same_name(text, ISSUER)
+
+
+@pytest.mark.parametrize("end", ['"', "x", ""])
+def test_no_name_takes_long(end: str) -> None:
+    """A name with a million blanks is compared at once."""
+    assert not same_name(f"CN={' ' * 1_000_000}{end}", ISSUER)
+
+
 def test_a_negative_serial_number_is_the_same_as_its_octets() -> None:
     """A sign stands in openssl's output where Windows has two's complement."""
-    (facts,) = read_certificates(
+    (facts,) = facts_in(
         replaced(der_of(built(serial_number=SERIAL_NUMBER)), "02087f00000000000005", "0208ff00000000000005")
     )
 

@@ -219,11 +219,11 @@ def test_a_certain_spelling_is_rewritten(text: str, now: str) -> None:
 @pytest.mark.parametrize(
     ("text", "rules", "now"),
     [
-        ("03/04/2025 08:49", DMY, "2025-04-03T08:49:00"),
-        ("03/04/2025 08:49", MDY, "2025-03-04T08:49:00"),
-        ("03.04.2025 08:49", DMY, "2025-04-03T08:49:00"),
-        ("3-4-2025 08:49", MDY, "2025-03-04T08:49:00"),
         ("4/4/2025 08:49", DMY, "2025-04-04T08:49:00"),
+        ("4.4.2025 08:49", MDY, "2025-04-04T08:49:00"),
+        ("23/4/2025 08:49", DMY, "2025-04-23T08:49:00"),
+        ("4/23/2025 08:49", MDY, "2025-04-23T08:49:00"),
+        ("4.23.2025 08:49", MDY, "2025-04-23T08:49:00"),
         ("2025/03/04 08:49", YMD, "2025-03-04T08:49:00"),
         ("2025/03/04 08:49", DMY, "2025-03-04T08:49:00"),
         ("1", EXCEL_1900, "1900-01-01T00:00:00"),
@@ -243,7 +243,6 @@ def test_a_certain_spelling_is_rewritten(text: str, now: str) -> None:
         ("1795423753,1234567", EPOCH_SECONDS, "2026-11-23T08:49:13.1234567Z"),
         ("1795423753.1234", EPOCH_SECONDS, "2026-11-23T08:49:13.1234000Z"),
         ("-1", EPOCH_SECONDS, "1969-12-31T23:59:59Z"),
-        ("20261123", EPOCH_SECONDS, "1970-08-23T12:05:23Z"),
         ("253402214400", EPOCH_SECONDS, "9999-12-31T00:00:00Z"),
         ("1795423753000", EPOCH_MILLISECONDS, SAME),
         ("1795423753000.0", EPOCH_MILLISECONDS, SAME),
@@ -251,10 +250,53 @@ def test_a_certain_spelling_is_rewritten(text: str, now: str) -> None:
         ("-1", EPOCH_MILLISECONDS, "1969-12-31T23:59:59.999Z"),
     ],
 )
-def test_a_declaration_makes_a_spelling_certain(text: str, rules: DateRules, now: str) -> None:
-    """The declared order or number decides what the text alone leaves open."""
+def test_a_spelling_that_fits_what_is_declared_is_rewritten(text: str, rules: DateRules, now: str) -> None:
+    """A declared number says what a bare number counts; a date with one reading needs no order, and may have one."""
     problems = (LAST_DAY,) if now.startswith("9999-12-31") else ()
     assert read_date_time(text, rules) == Reading(now, (Step(Code.DATE_TIME_FORM, text, now),), problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "rules", "now"),
+    [
+        ("03/04/2025 08:49", DMY, "2025-04-03T08:49:00"),
+        ("03/04/2025 08:49", MDY, "2025-03-04T08:49:00"),
+        ("03.04.2025 08:49", DMY, "2025-04-03T08:49:00"),
+        ("3-4-2025 08:49", MDY, "2025-03-04T08:49:00"),
+        ("notAfter=03/04/2025 08:49Z", DMY, "2025-04-03T08:49:00Z"),
+    ],
+)
+def test_the_declared_order_decides_between_two_readings(text: str, rules: DateRules, now: str) -> None:
+    """The step says that it was the order and not the text that decided."""
+    assert read_date_time(text, rules) == Reading(now, (Step(Code.DATE_ORDER, text, now),))
+
+
+def test_the_time_and_the_zone_follow_what_the_order_decided() -> None:
+    """Only the step that needed the order is told as decided by it."""
+    found = read_date_time(" 03/04/2025", DateRules(order=DateOrder.DMY, zone=BERLIN))
+
+    assert found == Reading(
+        "2025-04-03T00:00:00+02:00",
+        (
+            Step(Code.SURROUNDING_SPACE, " 03/04/2025", "03/04/2025"),
+            Step(Code.DATE_ORDER, "03/04/2025", "2025-04-03"),
+            Step(Code.MISSING_TIME, "2025-04-03", "2025-04-03T00:00:00"),
+            Step(Code.TIME_ZONE, "2025-04-03T00:00:00", "2025-04-03T00:00:00+02:00"),
+        ),
+    )
+
+
+@pytest.mark.parametrize("text", ["03.04.2025", "3.4.2025 08:49"])
+def test_dots_are_not_read_with_the_month_first(text: str) -> None:
+    """Who writes dots puts the day first, so `date_order: mdy` was not meant for this date."""
+    problem = Problem(
+        Code.AMBIGUOUS_DATE,
+        "the date can be 2025-04-03 (day first) or 2025-03-04 (month first): `date_order: mdy` says month first, but "
+        "who writes dots puts the day first",
+        "write the date with the year first, such as 2027-03-15",
+    )
+
+    assert read_date_time(text, MDY) == Reading(text, (), (problem,))
 
 
 @pytest.mark.parametrize(
@@ -380,7 +422,7 @@ def test_no_offset_is_looked_up_for_what_cannot_be(text: str) -> None:
         ("2957004", EXCEL_1904, Code.NOT_A_DATE_TIME, "as excel-1904 the number lies after the year 9999"),
         ("2958465.9999999", EXCEL_1900, Code.NOT_A_DATE_TIME, "as excel-1900 the number lies after the year 9999"),
         (
-            "1795423753000",
+            "17954237530000",
             EPOCH_SECONDS,
             Code.NOT_A_DATE_TIME,
             "as epoch-seconds the number lies outside the years 0001 to 9999",
@@ -423,12 +465,13 @@ def test_a_year_without_its_century_is_refused(text: str, rules: DateRules) -> N
         ("11/23/2026", DMY, "the date can only be 2026-11-23, which is not in the declared order dmy"),
         ("23.11.2026", MDY, "the date can only be 2026-11-23, which is not in the declared order mdy"),
         ("03/04/2025", YMD, "the year stands last, and `date_order: ymd` says that it stands first"),
+        ("03.04.2025", YMD, "the year stands last, and `date_order: ymd` says that it stands first"),
         ("4/4/2025", YMD, "the year stands last, and `date_order: ymd` says that it stands first"),
     ],
 )
 def test_a_text_against_the_declared_order_is_refused(text: str, rules: DateRules, message: str) -> None:
     """One date that does not fit makes the declaration doubtful, so it is not read the other way."""
-    problem = Problem(Code.NOT_A_DATE_TIME, message, "correct the date, or `date_order:` in config.yaml")
+    problem = Problem(Code.DATE_ORDER_CONTRADICTED, message)
 
     assert read_date_time(text, rules) == Reading(text, (), (problem,))
 
@@ -737,8 +780,9 @@ def test_a_declared_order_never_gives_the_other_date(day: date, sign: str, has_z
     right, wrong, undeclared = (read_date_time(text, rules) for rules in (DMY, MDY, NOTHING))
 
     assert right.text == iso
-    assert wrong.text == (swapped if day.day <= 12 else text)
-    assert bool(wrong.problems) == (day.day > 12)
+    is_read = day.day <= 12 and (sign != "." or day.day == day.month)
+    assert wrong.text == (swapped if is_read else text)
+    assert bool(wrong.problems) != is_read
     assert undeclared.text == (iso if day.day > 12 or day.day == day.month else text)
 
 
@@ -752,3 +796,29 @@ def test_an_excel_serial_reads_back_to_the_second(local: datetime, decimal_sign:
         serial = Decimal(since.days) + Decimal(since.seconds) / 86_400
 
         assert read_date_time(f"{serial:.15g}".replace(".", decimal_sign), rules).text == local.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "message"),
+    [
+        ("20261123", DateNumber.EPOCH_SECONDS, "declared as epoch-seconds, and it reads as year, month and day"),
+        (
+            "20261123",
+            DateNumber.EPOCH_MILLISECONDS,
+            "declared as epoch-milliseconds, and it reads as year, month and day",
+        ),
+        (
+            "1795423753",
+            DateNumber.EPOCH_MILLISECONDS,
+            "declared as epoch-milliseconds, and only as seconds it is a year from 1990 to 2100",
+        ),
+        (
+            "1795423753000",
+            DateNumber.EPOCH_SECONDS,
+            "declared as epoch-seconds, and only as milliseconds it is a year from 1990 to 2100",
+        ),
+    ],
+)
+def test_a_number_that_plainly_counts_something_else_is_refused(text: str, number: DateNumber, message: str) -> None:
+    """What is declared is not followed into 1970 or the year 58864 when another unit gives a date in use."""
+    assert read_date_time(text, DateRules(number=number)) == Reading(text, (), (Problem(Code.DATE_NUMBER, message),))

@@ -104,7 +104,7 @@ def test_a_problem_is_a_finding_with_the_files_text() -> None:
             "devicePlatform",
             "\u200eWindows",
             "could be windows10AndLater, windows81AndLater or windowsPhone81",
-            "say which one, such as `values: {devicePlatform: {Windows: windows10AndLater}}`",
+            'say which one, such as `values: {devicePlatform: {"Windows": windows10AndLater}}`',
         ),
     )
     assert prepared.refused_columns == {"devicePlatform"}
@@ -190,7 +190,10 @@ def test_a_cell_of_two_kinds_is_told_of_both() -> None:
     place = COLUMNS.names.index("deviceDisplayName")
     row = Values(COLUMNS, values_of({}).texts, ((place, CellType.NUMBER), (place, CellType.FORMULA)))
 
-    assert after(row, rules_with()).problems == [("deviceDisplayName", Code.UNCALCULATED_FORMULA)]
+    assert after(row, rules_with()).problems == [
+        ("deviceDisplayName", Code.NUMBER_AS_TEXT),
+        ("deviceDisplayName", Code.UNCALCULATED_FORMULA),
+    ]
 
 
 # --- reading twice equals once

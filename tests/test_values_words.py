@@ -148,22 +148,22 @@ WINDOWS = "could be windows10AndLater, windows81AndLater or windowsPhone81"
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("Windows", WINDOWS, "say which one, such as `values: {devicePlatform: {Windows: windows10AndLater}}`"),
-        ("win ", WINDOWS, "say which one, such as `values: {devicePlatform: {win: windows10AndLater}}`"),
+        ("Windows", WINDOWS, 'say which one, such as `values: {devicePlatform: {"Windows": windows10AndLater}}`'),
+        ("win ", WINDOWS, 'say which one, such as `values: {devicePlatform: {"win": windows10AndLater}}`'),
         (
             "Android",
             "could be android (device administrator), androidForWork or another way to enrol",
-            "say which one, such as `values: {devicePlatform: {Android: androidForWork}}`",
+            'say which one, such as `values: {devicePlatform: {"Android": androidForWork}}`',
         ),
         (
             "Android Enterprise",
             "could be androidForWork or another way to enrol",
-            "say which one, such as `values: {devicePlatform: {Android Enterprise: androidForWork}}`",
+            'say which one, such as `values: {devicePlatform: {"Android Enterprise": androidForWork}}`',
         ),
         (
             "Desktop",
             "could be windows10AndLater, windows81AndLater or macOS",
-            "say which one, such as `values: {devicePlatform: {Desktop: windows10AndLater}}`",
+            'say which one, such as `values: {devicePlatform: {"Desktop": windows10AndLater}}`',
         ),
     ],
 )
@@ -294,7 +294,15 @@ def test_words_and_bits_that_disagree_are_a_problem(text: str, bits: str) -> Non
     """Which of the two is right is not guessed."""
     message = f"the words and the bits {bits} name different key usages"
 
-    assert read_key_usage(text, KEY_USAGES) == refused(Code.UNKNOWN_MEMBER, text, message)
+    hint = "correct the words or the bits, or map the cell under `values:` in config.yaml"
+
+    assert read_key_usage(text, KEY_USAGES) == refused(Code.UNKNOWN_MEMBER, text, message, hint)
+
+
+@pytest.mark.parametrize("text", ["Digital Signature (80), Key Encipherment (20)", "Digitale Signatur (80)\nX (20)"])
+def test_bits_behind_each_word_are_not_guessed(text: str) -> None:
+    """More than one pair of brackets says more than the last one."""
+    assert read_key_usage(text, KEY_USAGES) == Reading(text)
 
 
 @pytest.mark.parametrize("text", ["00", "0x00", "None (00)"])

@@ -9,6 +9,7 @@ STRICT_MAIN = "http://purl.oclc.org/ooxml/spreadsheetml/main"
 STRICT_RELATIONS = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 ODF = "urn:oasis:names:tc:opendocument:xmlns"
+CALCEXT = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"
 
 
 def relation(number: int, kind: str, target: str, base: str = RELATIONS) -> str:
@@ -42,15 +43,18 @@ def xlsx_parts(
     }
 
 
-def ods_parts(rows: str) -> dict[str, str | bytes]:
-    """Return the parts of an .ods with one table, named S."""
-    names = " ".join(f'xmlns:{name}="{ODF}:{name}:1.0"' for name in ("office", "table", "text"))
+def ods_parts(rows: str, table: str = "S") -> dict[str, str | bytes]:
+    """Return the parts of an .ods with one table."""
+    prefixes = ("office", "table", "text", "style", "drawing")
+    names = " ".join(f'xmlns:{name.removesuffix("ing")}="{ODF}:{name}:1.0"' for name in prefixes)
+    names += f' xmlns:calcext="{CALCEXT}" xmlns:dc="http://purl.org/dc/elements/1.1/"'
     return {
         "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
         "META-INF/manifest.xml": f'<manifest:manifest xmlns:manifest="{ODF}:manifest:1.0"/>',
         "content.xml": (
-            f"<office:document-content {names}><office:body><office:spreadsheet>"
-            f'<table:table table:name="S">{rows}</table:table>'
+            f'<office:document-content {names} office:version="1.2"><office:automatic-styles/>'
+            "<office:body><office:spreadsheet>"
+            f'<table:table table:name="{table}">{rows}</table:table>'
             "</office:spreadsheet></office:body></office:document-content>"
         ),
     }
@@ -69,3 +73,13 @@ def text(reference: str, value: str) -> str:
 
 def number(reference: str, value: object) -> str:
     return f'<c r="{reference}"><v>{value}</v></c>'
+
+
+def ods_row(cells: str, repeated: int = 1) -> str:
+    again = f' table:number-rows-repeated="{repeated}"' if repeated > 1 else ""
+    return f"<table:table-row{again}>{cells}</table:table-row>"
+
+
+def ods_cell(content: str, attributes: str = "") -> str:
+    """Return a cell of the type string, with XML as its text."""
+    return f'<table:table-cell office:value-type="string"{attributes}><text:p>{content}</text:p></table:table-cell>'

@@ -89,7 +89,7 @@ def inspect_verb(
         header_row=header_row,
         preset=preset,
     )
-    with ending(context.obj):
+    with ending(context.obj, sends=False):
         from pipeline.cli.jobs import look
 
         look(context.obj, asked)
@@ -130,7 +130,7 @@ def validate_verb(
 
 
 def _validate(context: typer.Context, asked: o.Asked) -> None:
-    with ending(context.obj):
+    with ending(context.obj, sends=False):
         from pipeline.cli.jobs import finish, named_files
         from pipeline.run import validate_files
 
@@ -234,7 +234,7 @@ def report_verb(context: typer.Context, run: o.Run = None, graph_url: o.GraphUrl
     RUN is a run's id or its last six characters; the latest run if left out.
     """
     asked = o.Asked(graph_url=graph_url, state=state)
-    with ending(context.obj):
+    with ending(context.obj, sends=False):
         from pipeline.cli.jobs import finish
         from pipeline.run import report_run
 

@@ -16,9 +16,13 @@ from pipeline.interrupt import TerminatedError
 GO_ON = "the same command again goes on, and sends no row twice"
 
 
+NOTHING_DONE = "nothing was sent"
+
+
 @contextmanager
-def ending(chosen: Globals) -> Iterator[None]:
+def ending(chosen: Globals, *, sends: bool = True) -> Iterator[None]:
     """Turn what the block raises into words and an exit code. The outermost frame of every verb."""
+    go_on = GO_ON if sends else NOTHING_DONE
     try:
         yield
     except typer.Exit:
@@ -26,9 +30,9 @@ def ending(chosen: Globals) -> Iterator[None]:
     except CertstateError as problem:
         _end(chosen, str(problem), problem.exit_code)
     except TerminatedError:
-        _end(chosen, f"terminated; {GO_ON}", ExitCode.TERMINATED)
+        _end(chosen, f"terminated; {go_on}", ExitCode.TERMINATED)
     except KeyboardInterrupt:
-        _end(chosen, f"interrupted; {GO_ON}", ExitCode.INTERRUPTED)
+        _end(chosen, f"interrupted; {go_on}", ExitCode.INTERRUPTED)
     except Exception as problem:  # noqa: BLE001 - the one place where a defect becomes a sentence
         if chosen.is_verbose:
             traceback.print_exception(problem)

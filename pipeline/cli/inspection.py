@@ -2,65 +2,116 @@
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
 from pipeline.cli.options import Globals, Output
-from pipeline.cli.streams import answer, answering, printable
+from pipeline.cli.streams import answer, answering, printable, tell
 from pipeline.cli.terminal import counted, open_console
 from pipeline.config import Settings
+from pipeline.errors import ExitCode, SourceError
 from pipeline.findings import Severity
-from pipeline.inspect import InspectedColumn, InspectedTable, inspect_file
-from pipeline.load import LoadOptions
+from pipeline.inspect import InspectedColumn, InspectedTable, PresetUse, Undeclared, inspect_file, mapping_yaml
+from pipeline.load import CERTIFICATE_FILE_HEADER, LoadOptions
 from pipeline.presets import Preset
 from pipeline.proposals import Match
 
 HEADER_CHARACTERS = 40
+PRESET_HEADERS_SHOWN = 3
+CERTIFICATE_SAMPLES = 3
+SUBJECT_COLUMN = CERTIFICATE_FILE_HEADER.index("subject common name")
 DELIMITER_NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+
+
+class Refused(NamedTuple):
+    """A file that cannot be read as a table."""
+
+    file: Path
+    message: str
 
 
 def inspect_files(
     chosen: Globals, files: Sequence[Path], settings: Settings, options: LoadOptions, preset: Preset | None
 ) -> None:
-    """Print what the files hold on stdout. Raises SourceError, before anything is printed, when one is no table."""
-    tables = [table for path in files for table in inspect_file(path, settings, options, preset)]
+    """Print what the files hold on stdout, and on stderr which of them cannot be read.
+
+    Ends with exit code 2 when there is such a file; the others are told all the same.
+    """
+    tables: list[InspectedTable] = []
+    refused: list[Refused] = []
+    for path in files:
+        try:
+            tables += inspect_file(path, settings, options, preset)
+        except SourceError as problem:
+            refused.append(Refused(path, str(problem)))
     if chosen.output is Output.JSON:
-        answer(inspection_document(tables))
-        return
-    console = open_console(is_error=False, has_color=chosen.has_color)
-    with answering():
-        with console.capture() as text:  # Rich itself would end the process when a reader goes away
-            show_inspection(console, tables)
-        answer(text.get())
+        answer(inspection_document(tables, refused))
+    elif tables:
+        console = open_console(is_error=False, has_color=chosen.has_color)
+        with answering():
+            with console.capture() as text:  # Rich itself would end the process when a reader goes away
+                show_inspection(console, tables)
+            answer(text.get())
+    for each in refused:
+        tell("\n".join(f"certstate: {line}" for line in each.message.splitlines()))
+    if refused:
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def show_inspection(console: Console, tables: Sequence[InspectedTable]) -> None:
-    """Print each table: what was detected, a line or two for each column, what is missing, what to paste."""
-    for number, table in enumerate(tables):
+    """Print each table: what was detected, a line or two for each column, what is missing; then what to paste."""
+    certificates = [each for each in tables if each.is_certificates]
+    others = [each for each in tables if not each.is_certificates]
+    for number, table in enumerate(others):
         if number:
             console.print()
         _print_table(console, table)
+    if certificates:
+        if others:
+            console.print()
+        _print_certificates(console, certificates)
+    if yaml_text := mapping_yaml(tables):
+        console.print()
+        console.print("For config.yaml", style="bold")
+        # Signs that the terminal cannot show become escapes, which YAML reads as the same signs.
+        text = yaml_text.encode(console.encoding, "backslashreplace").decode(console.encoding)
+        for line in text.splitlines():
+            _print_whole(console, line)
 
 
-def inspection_document(tables: Sequence[InspectedTable]) -> str:
+def inspection_document(tables: Sequence[InspectedTable], refused: Sequence[Refused] = ()) -> str:
     """Return the same as one JSON document, in ASCII, with a line feed at its end."""
-    return f"{json.dumps({'tables': [_document(table) for table in tables]}, indent=2)}\n"
+    document = {
+        "tables": [_document(table) for table in tables],
+        "refused": [{"file": _file_name(each.file), "message": each.message} for each in refused],
+        "yaml": mapping_yaml(tables),
+    }
+    return f"{json.dumps(document, indent=2)}\n"
+
+
+def _file_name(path: Path) -> str:
+    """Return the path without halves of surrogate pairs, which many readers of JSON refuse."""
+    return str(path).encode("utf-8", "replace").decode()
 
 
 def _document(table: InspectedTable) -> dict[str, object]:
     return {
-        # A file name that is no valid UTF-8 holds halves of surrogate pairs, which many readers of JSON refuse.
-        "file": str(table.file).encode("utf-8", "replace").decode(),
+        "file": _file_name(table.file),
         "sheet": table.sheet,
         "hidden": table.is_hidden,
         "encoding": table.encoding,
         "delimiter": table.delimiter,
         "header_row": table.header_row_number,
         "rows_estimate": table.rows_estimate,
-        "preset": table.preset,
+        "preset": table.preset.used.name if table.preset.used else None,
+        "preset_chosen": table.preset.is_chosen,
+        "preset_without_headers": table.preset.unfit.name if table.preset.unfit else None,
         "findings": [
             {"code": each.code, "severity": each.severity, "value": each.value, "message": each.message}
             for each in table.findings
@@ -82,7 +133,6 @@ def _document(table: InspectedTable) -> dict[str, object]:
             {"property": each.name, "words": list(each.words), "members": list(each.members)} for each in table.words
         ],
         "undeclared": [each._asdict() for each in table.undeclared],
-        "yaml": table.yaml_text,
     }
 
 
@@ -97,27 +147,58 @@ def _print_table(console: Console, table: InspectedTable) -> None:
     if table.is_hidden:
         read.append("the sheet is hidden")
     _print_wrapped(console, "; ".join(read), first="  ", indent=2)
-    for found in table.findings:
-        value = f" ({found.value})" if found.value else ""
-        style = "yellow" if found.severity is Severity.WARNING else ""
-        _print_wrapped(console, f"{found.severity}: {found.message}{value}", first="  ", indent=2, style=style)
+    _print_findings(console, table)
     console.print()
     for column in table.columns:
         _print_column(console, column)
     console.print()
-    if table.preset:
-        _print_wrapped(console, f"{table.preset}: use --preset {table.preset}", first="Preset    ", indent=10)
-    _print_wrapped(console, ", ".join(table.missing) or "nothing", first="Missing   ", indent=10)
-    for each in table.undeclared:
-        text = f'{each.key}: {each.choices} ("{each.cell}")'
-        _print_wrapped(console, text, first="Declare   ", indent=10)
-    if table.yaml_text:
-        console.print()
-        console.print("For config.yaml", style="bold")
-        # Signs that the terminal cannot show become escapes, which YAML reads as the same signs.
-        text = table.yaml_text.encode(console.encoding, "backslashreplace").decode(console.encoding)
-        for line in text.splitlines():
-            _print_whole(console, line)
+    for line in _about_preset(table.preset):
+        _print_wrapped(console, line, first="Preset    ", indent=10)
+    _print_lacking(console, table.missing, table.undeclared)
+
+
+def _print_certificates(console: Console, tables: Sequence[InspectedTable]) -> None:
+    """Print a line for each file, and once what all of them have in common."""
+    _print_whole(console, counted(len(tables), "certificate file"), "bold")
+    for table in tables:
+        names = table.columns[SUBJECT_COLUMN].samples
+        holds = names[0] if table.rows_estimate == 1 and names else counted(table.rows_estimate, "certificate")
+        _print_whole(console, f"  {table.file}: {holds}")
+        _print_findings(console, table)
+    console.print()
+    for at, column in enumerate(tables[0].columns):
+        samples = dict.fromkeys(sample for table in tables for sample in table.columns[at].samples)
+        _print_column(console, replace(column, samples=tuple(samples)[:CERTIFICATE_SAMPLES]))
+    console.print()
+    for line in dict.fromkeys(line for table in tables for line in _about_preset(table.preset)):
+        _print_wrapped(console, line, first="Preset    ", indent=10)
+    missing = tuple(dict.fromkeys(name for table in tables for name in table.missing))
+    undeclared = {each.key: each for table in reversed(tables) for each in table.undeclared}
+    _print_lacking(console, missing, tuple(undeclared.values()))
+
+
+def _print_findings(console: Console, table: InspectedTable) -> None:
+    for found in table.findings:
+        value = f" ({found.value})" if found.value else ""
+        style = "yellow" if found.severity is Severity.WARNING else ""
+        _print_wrapped(console, f"{found.severity}: {found.message}{value}", first="  ", indent=2, style=style)
+
+
+def _about_preset(use: PresetUse) -> Iterator[str]:
+    if use.unfit:
+        some = ", ".join(f'"{each}"' for each in use.unfit.headers[:PRESET_HEADERS_SHOWN])
+        yield f"{use.unfit.name}: none of its headers is in the file, such as {some}"
+    if use.used and use.is_chosen:
+        yield f"{use.used.name}, as chosen"
+    elif use.used:
+        yield f"{use.used.name}: use --preset {use.used.name}, or the lines below"
+
+
+def _print_lacking(console: Console, missing: Sequence[str], undeclared: Sequence[Undeclared]) -> None:
+    _print_wrapped(console, ", ".join(missing) or "nothing", first="Missing   ", indent=10)
+    for each in undeclared:
+        where = f' in "{_cut(each.header)}", once that is mapped' if each.header else ""
+        _print_wrapped(console, f'{each.key}: {each.choices} ("{each.cell}"{where})', first="Declare   ", indent=10)
 
 
 def _print_column(console: Console, column: InspectedColumn) -> None:

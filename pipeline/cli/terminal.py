@@ -1,6 +1,7 @@
 """What a person reads at the end of a run. Fits 80 columns; only paths and commands may be longer, to be copied."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -8,11 +9,12 @@ from rich.text import Text
 
 from pipeline.cli.streams import printable
 from pipeline.conclude import near_path
-from pipeline.findings import ARROW, Severity
+from pipeline.findings import ARROW, Severity, shorten
 from pipeline.report import Cause, RouteLine, Summary
 from pipeline.run import Finished
 
-CAUSES_SHOWN = 10
+CAUSES_SHOWN = {Severity.ERROR: 10, Severity.WARNING: 6, Severity.INFO: 4}
+MOST_MESSAGE_CHARACTERS = 300
 
 MOST_VALUE_CHARACTERS = 60
 
@@ -107,19 +109,32 @@ def _print_routes(console: Console, routes: Sequence[RouteLine]) -> None:
 
 def _print_causes(console: Console, causes: Sequence[Cause]) -> None:
     console.print("Causes", style="bold")
-    for cause in causes[:CAUSES_SHOWN]:
+    for cause in _shown_causes(causes):
         about = (cause.code, cause.column, counted(cause.rows, "row") if cause.rows else "")
         style = COLOURS_OF_SEVERITIES[cause.severity]
         first = f"{cause.severity:<9}"
         _print_wrapped(console, ", ".join(each for each in about if each), first=first, indent=9, style=style)
         is_change = cause.example_message.startswith(f"{cause.example_value}{ARROW}")
-        message = cause.example_message + ("" if is_change else _example(cause.example_value))
+        message = shorten(cause.example_message, MOST_MESSAGE_CHARACTERS)
+        message += "" if is_change else _example(cause.example_value)
         cure = () if cause.severity is Severity.INFO else (f"-> {cause.hint}",)  # nothing to do
         for line in (cause.places, message, *cure):
             _print_wrapped(console, line, first=" " * 9, indent=9)
-    further = len(causes) - CAUSES_SHOWN
-    if further > 0:
-        console.print(f"and {further:,} more in report.json")
+    further = Counter(cause.severity for cause in causes) - Counter(each.severity for each in _shown_causes(causes))
+    if further:
+        counts = ", ".join(f"{further[each]:,} {each}" for each in Severity if further[each])
+        console.print(f"and {further.total():,} more in report.json: {counts}")
+
+
+def _shown_causes(causes: Sequence[Cause]) -> list[Cause]:
+    """Return the first causes of each severity, so that what was repaired hides no error and no warning."""
+    shown = Counter[Severity]()
+    chosen = []
+    for cause in causes:
+        shown[cause.severity] += 1
+        if shown[cause.severity] <= CAUSES_SHOWN[cause.severity]:
+            chosen.append(cause)
+    return chosen
 
 
 def _example(value: str) -> str:

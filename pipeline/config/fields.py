@@ -110,7 +110,9 @@ def _timezone(text: object) -> object:
             ZoneInfo(text)
         # A folder of the zone database, such as "America", is an OSError; "../x" is a ValueError.
         except (KeyError, ValueError, OSError):
-            near = did_you_mean(text, available_timezones()) or "; write one such as UTC or Europe/Berlin"
+            # What looks like CEST is an abbreviation, and its nearest name, EST, another zone.
+            zones = (each for each in available_timezones() if "/" in each or each == "UTC")
+            near = did_you_mean(text, zones) or "; write one such as UTC or Europe/Berlin"
             raise ValueError(f"{shown(text)} is no IANA time zone{near}") from None
     return text
 

@@ -126,6 +126,7 @@ class Settings(BaseSettings):
     )
     routes: tuple[RouteEntry, ...] = Field((), description="paths that replace the edition's")
     columns: dict[str, Headers] = Field({}, description="property: [further headers that stand for it]")
+    ignored: tuple[str, ...] = Field((), description="headers of columns that are not sent and need no warning")
     values: dict[str, dict[str, str]] = Field({}, description="property: {text in the file: value to send}")
     defaults: dict[str, str] = Field({}, description="property: value for an absent column or an empty cell")
     templates: dict[str, str] = Field(
@@ -299,6 +300,7 @@ def _value_problems(settings: Settings, edition: Edition) -> Iterator[Problem]:
     enums = {each.name: each.type for each in edition.properties if isinstance(each.type, EnumType)}
     given = [(("defaults", name), name, text) for name, text in settings.defaults.items()]
     given += [(("templates", name), name, text) for name, text in settings.templates.items() if "{" not in text]
+    # inspect proposes keys with ... for what it cannot know.
     for name, replacements in settings.values.items():
         given += [(("values", name), name, text) for text in replacements.values()]
         folded = [fold_word(text) for text in replacements]
@@ -309,6 +311,8 @@ def _value_problems(settings: Settings, edition: Edition) -> Iterator[Problem]:
         enum = enums.get(name)
         if not text.strip():
             yield place, "a value is empty; write the value or remove the key"
+        elif text.strip() == "...":
+            yield place, "the value is still to be filled in; write it or remove the key"
         elif enum and not enum.is_flags and text.casefold() not in (each.casefold() for each in enum.members):
             yield place, _not_one_of(text, name, enum.members)
 

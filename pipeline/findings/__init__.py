@@ -6,12 +6,13 @@ finding.py    Finding and `finding()`
 """
 
 from pipeline.findings.catalogue import CATALOGUE, Meaning
-from pipeline.findings.codes import REPAIRS, Code, Severity
+from pipeline.findings.codes import DECLARED, REPAIRS, Code, Severity
 from pipeline.findings.finding import ARROW, Finding, change, finding, shorten, text_after
 
 __all__ = [
     "ARROW",
     "CATALOGUE",
+    "DECLARED",
     "REPAIRS",
     "Code",
     "Finding",

@@ -23,7 +23,7 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.UNKNOWN_COLUMN: Meaning(
         WARNING,
         "a column that is no property of the edition and has no alias; its cells are not sent",
-        "name it under `columns:` in config.yaml if it should be sent, else ignore this",
+        "name it under `columns:` in config.yaml if it should be sent, else under `ignored:`",
     ),
     Code.DUPLICATE_COLUMN: Meaning(
         ERROR,
@@ -33,8 +33,8 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.MISSING_COLUMN: Meaning(
         ERROR,
         "a required property has no column",
-        "add the column, name yours under `columns:`, give a value under `defaults:`, "
-        "or list the property under `optional:` in config.yaml",
+        "name your column under `columns:` in config.yaml (`certstate inspect` proposes it), give a value under "
+        "`defaults:`, or list the property under `optional:`",
     ),
     Code.IGNORED_COLUMN: Meaning(
         WARNING,
@@ -49,7 +49,7 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.SKIPPED_SHEET: Meaning(
         ERROR,
         "a sheet with rows has no header with a known column, so it was not read",
-        "choose sheets with `--sheet`, or give the sheet a header row",
+        "name its columns under `columns:` (`certstate inspect` proposes them), or choose other sheets with `--sheet`",
     ),
     Code.HIDDEN_SHEET: Meaning(
         WARNING,
@@ -73,7 +73,7 @@ CATALOGUE: dict[Code, Meaning] = {
     ),
     Code.DETECTED_ENCODING: Meaning(
         WARNING,
-        "the file is no UTF-8 and has no byte order mark, so its encoding was found by comparing",
+        "nothing in the file says its encoding, so it was found by looking at the text",
         "look at a name with an umlaut or accent; if it is wrong, name the encoding, such as `--encoding cp1252`",
     ),
     Code.DECLARED_VALUE: Meaning(
@@ -84,8 +84,8 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.RAGGED_ROW: Meaning(
         ERROR,
         "the row has more or fewer cells than the header",
-        "put cells that hold the delimiter in double quotes, and give the row one cell for each column; in errors.csv "
-        "empty its cell _import_code then",
+        "put cells that hold the delimiter in double quotes, and give the row one cell for each column; delete a "
+        "closing remark, which is no row of the inventory; in errors.csv empty the row's cell _import_code then",
     ),
     Code.BROKEN_QUOTES: Meaning(
         ERROR,
@@ -95,7 +95,7 @@ CATALOGUE: dict[Code, Meaning] = {
     ),
     Code.ERROR_CELL: Meaning(
         ERROR,
-        "the workbook could not calculate the cell and shows an error such as #N/A",
+        "the cell shows what a spreadsheet writes where it could not calculate, such as #N/A",
         "mend the formula, or enter the value itself",
     ),
     Code.UNCALCULATED_FORMULA: Meaning(
@@ -114,7 +114,9 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.DEFAULT_VALUE: Meaning(INFO, "the cell is empty, so the value of `defaults:` is sent", "nothing to do"),
     Code.FROM_CERTIFICATE: Meaning(INFO, "the value was taken from the row's certificate", "nothing to do"),
     Code.HEX_FORM: Meaning(
-        INFO, "blanks, colons, hyphens and 0x were taken out of hexadecimal digits, in upper case", NOTHING_TO_DO
+        INFO,
+        "blanks, colons, hyphens, 0x and an apostrophe were left out; digits are in upper case",
+        NOTHING_TO_DO,
     ),
     Code.SERIAL_NUMBER_FORM: Meaning(
         INFO, "the serial number was written as the hexadecimal digits of its octets", NOTHING_TO_DO
@@ -131,6 +133,11 @@ CATALOGUE: dict[Code, Meaning] = {
     ),
     Code.DATE_TIME_FORM: Meaning(
         INFO, "the date and time was written in the API's form; the instant is the same", NOTHING_TO_DO
+    ),
+    Code.DATE_ORDER: Meaning(
+        INFO,
+        "the date can be read in two ways, day first or month first; the declared `date_order:` decided",
+        "nothing to do",
     ),
     Code.MISSING_TIME: Meaning(
         WARNING,
@@ -213,6 +220,13 @@ CATALOGUE: dict[Code, Meaning] = {
         "the date can be read in two ways: day first or month first",
         "declare the order in config.yaml, such as `date_order: dmy` or `date_order: mdy`",
     ),
+    Code.DATE_ORDER_CONTRADICTED: Meaning(
+        ERROR,
+        "a date of the column cannot be in the declared `date_order:`, so the order decides no other date there either",
+        "correct `date_order:` in config.yaml if it is wrong; if the column mixes both orders, write its dates with "
+        "the year first, such as 2027-03-15; in errors.csv, a date that is in the declared order after all passes "
+        "once the row's cell _import_code is empty",
+    ),
     Code.DATE_NUMBER: Meaning(
         ERROR,
         "a bare number stands for a date, and nothing says what it counts",
@@ -221,7 +235,7 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.SENTINEL_DATE: Meaning(
         WARNING,
         "the date is one that programs write for `none` or `never`; it is sent as it is",
-        "empty the cell if the certificate has no such date",
+        "if there is no such date, empty the cell, and list the property under `optional:` in config.yaml",
     ),
     Code.AMBIGUOUS_PLATFORM: Meaning(
         ERROR,
@@ -242,8 +256,14 @@ CATALOGUE: dict[Code, Meaning] = {
         ERROR,
         "the workbook holds an identifier as a number, or a text as a date: a spreadsheet keeps 15 digits, drops "
         "leading zeros and makes dates of words such as MAR-01",
-        "format the column as text, then enter or import the values again from their source; in errors.csv empty the "
-        "row's cell _import_code then",
+        "format the column as text and export the values again from their source; decimal serial numbers of at most 15 "
+        "digits pass with `serial: decimal`; in errors.csv empty the row's cell _import_code then",
+    ),
+    Code.NUMBER_AS_TEXT: Meaning(
+        WARNING,
+        "the workbook holds this text as a number or a boolean; leading zeros and the like that a cell's format shows "
+        "are not in it",
+        "compare with what the spreadsheet shows; format the column as text before values are entered",
     ),
     Code.FLOAT_IDENTIFIER: Meaning(
         ERROR,
@@ -264,7 +284,8 @@ CATALOGUE: dict[Code, Meaning] = {
     ),
     Code.AMBIGUOUS_SERIAL_NUMBER: Meaning(
         WARNING,
-        "the serial number has decimal digits only, so it could be decimal or hexadecimal; it is sent as hexadecimal",
+        "the serial number has decimal digits only, so it could be decimal or hexadecimal; it is sent as hexadecimal, "
+        "with a minus as written",
         "declare `serial: hex` or `serial: decimal` in config.yaml",
     ),
     Code.NOT_A_CERTIFICATE: Meaning(

@@ -44,6 +44,7 @@ class Code(StrEnum):
     ENHANCED_KEY_USAGE_FORM = "enhanced-key-usage-form"
     PLATFORM_SYNONYM = "platform-synonym"
     DATE_TIME_FORM = "date-time-form"
+    DATE_ORDER = "date-order"
     MISSING_TIME = "missing-time"
     TIME_ZONE = "time-zone"
     # the values
@@ -61,12 +62,14 @@ class Code(StrEnum):
     DATE_TIME_WITHOUT_OFFSET = "date-time-without-offset"
     AMBIGUOUS_LOCAL_TIME = "ambiguous-local-time"
     AMBIGUOUS_DATE = "ambiguous-date"
+    DATE_ORDER_CONTRADICTED = "date-order-contradicted"
     DATE_NUMBER = "date-number"
     SENTINEL_DATE = "sentinel-date"
     AMBIGUOUS_PLATFORM = "ambiguous-platform"
     LOST_CHARACTER = "lost-character"
     NOT_A_URL = "not-a-url"
     NUMERIC_IDENTIFIER = "numeric-identifier"
+    NUMBER_AS_TEXT = "number-as-text"
     FLOAT_IDENTIFIER = "float-identifier"
     ROUNDED_IDENTIFIER = "rounded-identifier"
     NUMERIC_SERIAL_NUMBER = "numeric-serial-number"
@@ -90,11 +93,11 @@ class Code(StrEnum):
     REJECTED_BEFORE = "rejected-before"
 
 
-REPAIRS = frozenset(
+DECLARED = frozenset({Code.VALUE_MAP, Code.DEFAULT_VALUE, Code.FROM_CERTIFICATE, Code.TIME_ZONE})
+"""The rules that do what config.yaml or the row's certificate says; `--no-repair` does not turn them off."""
+
+REPAIRS = DECLARED | frozenset(
     {
-        Code.VALUE_MAP,
-        Code.DEFAULT_VALUE,
-        Code.FROM_CERTIFICATE,
         Code.INVISIBLE_MARK,
         Code.SURROUNDING_SPACE,
         Code.LETTER_CASE,
@@ -106,8 +109,8 @@ REPAIRS = frozenset(
         Code.ENHANCED_KEY_USAGE_FORM,
         Code.PLATFORM_SYNONYM,
         Code.DATE_TIME_FORM,
+        Code.DATE_ORDER,
         Code.MISSING_TIME,
-        Code.TIME_ZONE,
     }
 )
 """The rules that change a value: the finding says `was -> is`."""

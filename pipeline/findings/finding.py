@@ -22,12 +22,9 @@ ARROW = " -> "
 EMPTY = "(empty)"
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, most: int = VALUE_SHOWN_CHARACTERS) -> str:
     """Return `text` cut to what a report shows, with the cut told. Half of a surrogate pair becomes a question mark."""
-    if len(text) <= VALUE_SHOWN_CHARACTERS:
-        shown = text
-    else:
-        shown = f"{text[:VALUE_SHOWN_CHARACTERS]}... ({len(text):,} characters)"
+    shown = text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
     return shown.encode("utf-8", "replace").decode()
 
 
@@ -41,15 +38,19 @@ def finding(code: Code, message: str, *, column: str = "", value: str = "", hint
 
 
 def change(code: Code, was: str, text: str, *, column: str) -> Finding:
-    """Return the finding that a rule changed a value; its message is `was -> is`."""
-    return finding(code, f"{_shown(was)}{ARROW}{_shown(text)}", column=column, value=was)
+    """Return the finding that a rule changed a value; its message is `was -> is`, both whole: it is the only proof."""
+    return finding(code, f"{_shown(was)}{ARROW}{_shown(text)}", column=column)._replace(value=_printable(was))
 
 
 def text_after(found: Finding) -> str | None:
-    """Return what the value became, shortened, from a finding that `change` made; None from any other."""
-    before = f"{found.value if found.value.strip() else EMPTY}{ARROW}"
+    """Return what the value became, from a finding that `change` made; None from any other."""
+    before = f"{_shown(found.value)}{ARROW}"
     return found.message.removeprefix(before) if found.message.startswith(before) else None
 
 
 def _shown(text: str) -> str:
-    return shorten(text) if text.strip() else EMPTY
+    return _printable(text) if text.strip() else EMPTY
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # half of a surrogate pair is no UTF-8

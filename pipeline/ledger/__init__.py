@@ -17,6 +17,7 @@ from pipeline.ledger.staging import (
     discard_run,
     end_run,
     plan_run,
+    refuse_rows,
     stage_rows,
 )
 from pipeline.ledger.store import Ledger, hold_lock, open_ledger
@@ -52,6 +53,7 @@ __all__ = [
     "plan_again",
     "plan_run",
     "planned_collections",
+    "refuse_rows",
     "report_rows",
     "route_counts",
     "run_info",

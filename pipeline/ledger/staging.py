@@ -1,5 +1,6 @@
 """The ledger's side of ingest: runs, sources, staged rows, and the plan once all files are read."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import NamedTuple
@@ -128,6 +129,29 @@ def stage_rows(ledger: Ledger, run_id: str, source_pk: int, staged: Sequence[Sta
         )
 
 
+def refuse_rows(ledger: Ledger, run_id: str, source_pk: int, told: Code, found: Finding) -> None:
+    """Refuse the rows of the source that have a finding with the code `told` on the column of `found`.
+
+    Each gets `found` with the value that was told; a row that is invalid already stays so. The run is not planned yet.
+    """
+    names = ["run_id", "source_pk", "row_pk", "value", "code", "severity", "column", "message", "hint"]
+    fixed = [literal(each) for each in (found.code, found.severity, found.column, found.message, found.hint)]
+    is_meant = and_(
+        findings.c.run_id == run_id,
+        findings.c.source_pk == source_pk,
+        findings.c.code == told,
+        findings.c.column == found.column,
+    )
+    told_rows = select(findings.c.row_pk).where(is_meant)
+    explained = select(findings.c.run_id, findings.c.source_pk, findings.c.row_pk, findings.c.value, *fixed)
+    nothing_to_send = {"collection": "", "key": None, "fingerprint": None, "body": None}
+    with ledger.transaction() as connection:
+        connection.execute(
+            update(rows).where(_staged(run_id), rows.c.pk.in_(told_rows)).values(state=State.INVALID, **nothing_to_send)
+        )
+        connection.execute(insert(findings).from_select(names, explained.where(is_meant).distinct()))
+
+
 def plan_run(ledger: Ledger, run_id: str) -> None:
     """Decide for each staged row what is done with it: the import-again table of the design, in one transaction.
 
@@ -159,7 +183,19 @@ def _set_conflicting(connection: Connection, run_id: str) -> None:
         for group in _groups_of_one_key(connection, run_id, rows.c.state == State.CONFLICTING)
         for pair in _contradictions(group)
     )
-    _explain(connection, run_id, Code.CONFLICTING_ROWS, "another description of the same certificate stands in", pairs)
+    found = (
+        (
+            row.source_pk,
+            row.pk,
+            finding(
+                Code.CONFLICTING_ROWS,
+                f"another description of the same certificate stands in {other.text}; it differs in "
+                f"{', '.join(_differences(row, other))}",
+            ),
+        )
+        for row, other in pairs
+    )
+    _add_findings(connection, run_id, found)
 
 
 def _set_duplicate(connection: Connection, run_id: str) -> None:
@@ -169,7 +205,10 @@ def _set_duplicate(connection: Connection, run_id: str) -> None:
     same_key = or_(rows.c.state == State.DUPLICATE, and_(rows.c.state == State.STAGED, rows.c.key.in_(keys)))
     groups = _groups_of_one_key(connection, run_id, same_key)
     pairs = ((row, group[0]) for group in groups for row in group[1:])
-    _explain(connection, run_id, Code.DUPLICATE, "the same row stands in", pairs)
+    found = (
+        (row.source_pk, row.pk, finding(Code.DUPLICATE, f"the same row stands in {other.text}")) for row, other in pairs
+    )
+    _add_findings(connection, run_id, found)
 
 
 class _Place(NamedTuple):
@@ -180,6 +219,7 @@ class _Place(NamedTuple):
     file: str
     sheet: str | None
     row_number: int
+    body: bytes
 
     @property
     def text(self) -> str:
@@ -198,6 +238,7 @@ def _groups_of_one_key(connection: Connection, run_id: str, condition: ColumnEle
             sources.c.file,
             sources.c.sheet,
             rows.c.row_number,
+            rows.c.body,
         )
         .join(sources, sources.c.pk == rows.c.source_pk)
         .where(rows.c.run_id == run_id, condition)
@@ -215,12 +256,10 @@ def _contradictions(group: list[_Place]) -> Iterator[tuple[_Place, _Place]]:
     return ((row, other if row.fingerprint == first.fingerprint else first) for row in group)
 
 
-def _explain(
-    connection: Connection, run_id: str, code: Code, message: str, pairs: Iterable[tuple[_Place, _Place]]
-) -> None:
-    """Add a finding to the first row of each pair that names the place of the second."""
-    found = ((row.source_pk, row.pk, finding(code, f"{message} {other.text}")) for row, other in pairs)
-    _add_findings(connection, run_id, found)
+def _differences(row: _Place, other: _Place) -> list[str]:
+    """Return the properties in which the bodies of two rows differ, in the edition's order."""
+    ours, theirs = json.loads(row.body), json.loads(other.body)
+    return [name for name in dict.fromkeys((*ours, *theirs)) if ours.get(name) != theirs.get(name)]
 
 
 def _link_objects(connection: Connection, scope_pk: int, run_id: str, *, state: State = State.STAGED) -> None:

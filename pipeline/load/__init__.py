@@ -5,7 +5,7 @@ The only module that imports pandas, python-calamine, charset-normalizer and def
     table.py              what text files and workbooks have in common: Table, Chunk, the header, blank and ragged rows
     text_files/           .csv, .tsv, .txt
     workbooks/            .xlsx, .xlsm, .xls, .xlsb, .ods
-    certificate_files.py  .pem, .cer, .crt, .der, .p7b, .p7c, .p7: a row per certificate
+    certificate_files.py  .pem, .cer, .crt, .der, .p7b, .p7c: a row per certificate
 """
 
 import hashlib
@@ -33,7 +33,7 @@ __all__ = [
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
-CERTIFICATE_SUFFIXES = (".pem", ".cer", ".crt", ".der", ".p7b", ".p7c", ".p7")
+CERTIFICATE_SUFFIXES = (".pem", ".cer", ".crt", ".der", ".p7b", ".p7c")
 
 
 def open_tables(path: Path, options: LoadOptions) -> Iterator[Table]:

@@ -50,9 +50,9 @@ def open_certificates(path: Path, options: LoadOptions) -> Table:
         if content:
             raise NotACertificateError(f"it is {content}")
         found = [(number, text, _facts_or_reason(text)) for number, text in enumerate(certificate_texts(data), start=1)]
-        reasons = [facts for *_, facts in found if isinstance(facts, NotACertificateError)]
+        reasons = [facts for *_, facts in found if isinstance(facts, str)]
         if len(reasons) == len(found):
-            raise reasons[0]
+            raise NotACertificateError(reasons[0])
     except NotACertificateError as problem:
         raise SourceError(
             f"{path} holds no certificate that can be read, {problem}: "
@@ -75,15 +75,15 @@ def open_certificates(path: Path, options: LoadOptions) -> Table:
     )
 
 
-def _facts_or_reason(text: str) -> CertificateFacts | NotACertificateError:
+def _facts_or_reason(text: str) -> CertificateFacts | str:
     try:
         return read_certificate_text(text)
     except NotACertificateError as problem:
-        return problem
+        return str(problem)  # the exception would keep the bytes of the certificate alive in its traceback
 
 
-def _cells(name: str, text: str, facts: CertificateFacts | NotACertificateError) -> tuple[str, ...]:
-    if isinstance(facts, NotACertificateError):
+def _cells(name: str, text: str, facts: CertificateFacts | str) -> tuple[str, ...]:
+    if isinstance(facts, str):
         return (text, name, *[""] * (len(CERTIFICATE_FILE_HEADER) - 2))
     return (
         text,

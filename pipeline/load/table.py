@@ -54,6 +54,9 @@ class Record(NamedTuple):
     broken: str = ""  # what is wrong with the quotes; the one cell is the line as it stands in the file
 
 
+MOST_COLUMNS = 16_384
+"""What a sheet can have ("Excel specifications and limits")."""
+
 HEADER_SEARCH_ROWS = 50
 """So far down a header is looked for."""
 
@@ -109,28 +112,43 @@ def trimmed(cells: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     return tuple(cells[:width])
 
 
-def find_header(path: Path, lead: Sequence[Record], options: LoadOptions) -> int | None:
+def find_header(path: Path, lead: Sequence[Record], options: LoadOptions, sheet: str = "") -> int | None:
     """Return the index of the header in `lead`, the first records of the table; None when all of them are blank.
 
-    The row that `--header-row` names; else the row that names the most known columns, the first of equals; else the
-    first row that is not blank. `lead` holds at least HEADER_SEARCH_ROWS records and the named row, if there are.
-    Raises SourceError when the named row is blank or not there.
+    The row that `--header-row` names; else the first row that names two known columns or more, or the one right below
+    it that names even more of them; else the first row that is not blank. `lead` holds at least HEADER_SEARCH_ROWS
+    records and the named row, if there are. Raises SourceError when the named row is blank or not there.
     """
     filled = [index for index, record in enumerate(lead) if not is_blank(record.cells)]
     if options.header_row is not None:
         named = [index for index in filled if lead[index].row_number == options.header_row]
         if not named:
+            of_sheet = f' sheet "{sheet}"' if sheet else ""
+            choice = "; choose the sheet that has it with --sheet" if sheet and not options.sheets else ""
             raise SourceError(
-                f"{path} row {options.header_row} is empty or not there, so it is no header: "
-                "give --header-row the number that the spreadsheet shows beside the header."
+                f"{path}{of_sheet} row {options.header_row} is empty or not there, so it is no header: "
+                f"give --header-row the number that the spreadsheet shows beside the header{choice}."
             )
         return named[0]
     if not filled or options.known_columns is None:
         return filled[0] if filled else None
     known = options.known_columns
-    best = max(filled[:HEADER_SEARCH_ROWS], key=lambda index: 0 if lead[index].broken else known(lead[index].cells))
-    # One word alone may stand in a title by chance.
-    return best if best == filled[0] or known(lead[best].cells) > 1 else filled[0]
+    # Never a later row that knows more: what stands between two headers are rows of the first.
+    # One known word alone may stand in a title by chance.
+    counts = [0 if record.broken else known(record.cells) for record in lead[: HEADER_SEARCH_ROWS + 1]]
+    best = next((index for index in filled if index < len(counts) and counts[index] > 1), filled[0])
+    while best + 1 < len(counts) and counts[best + 1] > counts[best]:
+        best += 1  # a header of two rows
+    return best
+
+
+def check_width(path: Path, header: tuple[str, ...]) -> None:
+    """Raise SourceError when the header has more columns than any spreadsheet."""
+    if len(header) > MOST_COLUMNS:
+        raise SourceError(
+            f"{path} has {len(header):,} columns, and a spreadsheet has {MOST_COLUMNS:,} at most: "
+            "check the delimiter, or whether the lines end where they should."
+        )
 
 
 def about_title_rows(above: Sequence[Record]) -> tuple[Finding, ...]:

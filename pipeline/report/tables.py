@@ -166,7 +166,9 @@ def _open(path: Path) -> TextIO:
 
 def _import_cells(row: ReportRow, source: SourceInfo) -> list[str]:
     answer = row.answer
-    row = row._replace(findings=tuple(sorted(row.findings, key=lambda each: tuple(Severity).index(each.severity))))
+    # What was repaired stands in repairs.csv; here is what somebody has to do.
+    told = [each for each in row.findings if each.severity is not Severity.INFO]
+    row = row._replace(findings=tuple(sorted(told, key=lambda each: tuple(Severity).index(each.severity))))
     messages = [each.message for each in row.findings] + ([answer.message] if answer.message else [])
     cells = {
         "file": source.file,

@@ -39,15 +39,15 @@ def find_cell_problem(
     return _text_problem(text, cell_type) if prop.type is PrimitiveType.STRING else None
 
 
-def _text_problem(text: str, cell_type: CellType) -> Problem | None:
+def _text_problem(text: str, cell_type: CellType) -> Problem:
     if cell_type is CellType.DATE:
         # A spreadsheet makes a date of a device name such as MAR-01.
         return Problem(Code.NUMERIC_IDENTIFIER, "the workbook holds this text as a date, so what was entered is lost")
     # A template may have put other texts around the number.
-    if cell_type is CellType.NUMBER and any(len(each) > SURE_DIGITS for each in NUMBER.findall(text)):
+    if cell_type is CellType.NUMBER and any(len(each.replace(".", "")) > SURE_DIGITS for each in NUMBER.findall(text)):
         message = f"the workbook holds this text as a number, of which a spreadsheet keeps {SURE_DIGITS} digits"
         return Problem(Code.NUMERIC_IDENTIFIER, message)
-    return None
+    return Problem(Code.NUMBER_AS_TEXT, f"the workbook holds this text as a {cell_type}")
 
 
 def _identifier_problem(text: str, cell_type: CellType, prop: Property, serial: SerialForm | None) -> Problem:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from pipeline.certificates import EKU_NAMES, CertificateFacts
+from pipeline.certificates import EKU_NAMES, MOST_CELL_CHARACTERS, CertificateFacts
 from pipeline.editions import KEY_USAGES
 from pipeline.findings import Code, shorten
 from pipeline.identity import HEX, hex_digits, instant_ticks
@@ -42,14 +42,15 @@ RFC 4514 section 3; .NET's X500DistinguishedName (E, S, SERIALNUMBER, T, G, I); 
 OID_OF_TYPE = {word: oid for oid, words in ATTRIBUTE_TYPES.items() for word in words}
 OID_OF_EKU = {name.casefold(): oid for oid, name in EKU_NAMES.items()}
 
-DOTTED = re.compile(r"\d+(?:\.\d+)+", re.ASCII)
+# In these patterns `++`, `*+` and the look back keep the time proportional to the text, whatever it repeats.
+DOTTED = re.compile(r"(?<!\d)\d++(?:\.\d++)+", re.ASCII)
 OFFSET = re.compile(r"Z|[+-]\d{2}:\d{2}", re.ASCII)
 WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 # One attribute of a name: its type, then its value with escapes (RFC 4514) or in quotes (Windows, which doubles them).
 ATTRIBUTE = re.compile(
-    r"\s*(?P<type>[A-Za-z0-9.]{1,60})\s*=\s*"
-    r'(?:"(?P<quoted>(?:[^"]|"")*)"\s*|(?P<plain>(?:[^\\",;+\r\n]|\\.)*))(?P<end>[,;+\r\n]|\Z)',
+    r"\s*+(?P<type>[A-Za-z0-9.]{1,60}+)\s*+=\s*+"
+    r'(?:"(?P<quoted>(?:[^"]|"")*+)"\s*|(?P<plain>(?:[^\\",;+\r\n]|\\.)*+))(?P<end>[,;+\r\n]|\Z)',
     re.DOTALL,
 )
 ESCAPED = re.compile(r"(?:\\[0-9A-Fa-f]{2})+|\\(.)", re.DOTALL)
@@ -68,7 +69,8 @@ def from_certificate(names: Sequence[str], texts: Sequence[str], facts: Certific
     never changed. What the certificate does not say fills nothing and contradicts nothing: an extension that it lacks,
     a kind of key without a length. Its issuance is no fact of it either: CAs set `notBefore` back by minutes.
 
-    A text that cannot be read as its type, such as a date in words, is not compared, because the validator refuses it.
+    A text that cannot be read as its type, such as a date in words, and one that no spreadsheet cell can hold are not
+    compared, because the validator refuses them.
     """
     return tuple(_reading(name, text, facts) for name, text in zip(names, texts, strict=True))
 
@@ -90,7 +92,7 @@ def _reading(name: str, text: str, facts: CertificateFacts) -> Reading:
         return Reading(text)
     fill, difference = RULES[name]
     if text.strip():
-        message = difference(text.strip(), facts)
+        message = difference(text.strip(), facts) if len(text) <= MOST_CELL_CHARACTERS else ""
         return Reading(text, problems=(Problem(Code.CERTIFICATE_DIFFERS, message),) if message else ())
     value = fill(facts)
     if value:

@@ -124,26 +124,31 @@ def _numeric_day(found: re.Match[str], order: DateOrder | None) -> _Day | Proble
         return _Day(first, middle, last)
     if len(found["last"]) != 4:
         return SHORT_YEAR
-    return _ordered_day(_Day(last, middle, first), _Day(last, first, middle), order)
+    return _ordered_day(_Day(last, middle, first), _Day(last, first, middle), order, has_dots=found["sign"] == ".")
 
 
-def _ordered_day(day_first: _Day, month_first: _Day, order: DateOrder | None) -> _Day | Problem:
+def _ordered_day(day_first: _Day, month_first: _Day, order: DateOrder | None, *, has_dots: bool) -> _Day | Problem:
     """Return the one of the two readings that is declared and possible, or the only one that is possible."""
     can_be_day_first, can_be_month_first = _is_day(day_first), _is_day(month_first)
     if not (can_be_day_first or can_be_month_first):
         return Problem(Code.NOT_A_DATE_TIME, "there is no such day, with the day first or the month first")
     if order is DateOrder.DMY and can_be_day_first:
         return day_first
+    is_ambiguous = can_be_day_first and can_be_month_first and day_first != month_first
+    both = f"the date can be {_iso(day_first)} (day first) or {_iso(month_first)} (month first)"
+    if order is DateOrder.MDY and has_dots and is_ambiguous:
+        # No place that writes dots puts the month first (CLDR 47, the short and medium date formats of all locales).
+        return Problem(
+            Code.AMBIGUOUS_DATE,
+            f"{both}: `date_order: mdy` says month first, but who writes dots puts the day first",
+            "write the date with the year first, such as 2027-03-15",
+        )
     if order is DateOrder.MDY and can_be_month_first:
         return month_first
     possible = day_first if can_be_day_first else month_first
     if order:
         return _unlike_declared(order, possible)
-    if can_be_day_first and can_be_month_first and day_first != month_first:
-        return Problem(
-            Code.AMBIGUOUS_DATE, f"the date can be {_iso(day_first)} (day first) or {_iso(month_first)} (month first)"
-        )
-    return possible
+    return Problem(Code.AMBIGUOUS_DATE, both) if is_ambiguous else possible
 
 
 def _unlike_declared(order: DateOrder, only: _Day) -> Problem:
@@ -152,7 +157,7 @@ def _unlike_declared(order: DateOrder, only: _Day) -> Problem:
         if order is DateOrder.YMD
         else f"the date can only be {_iso(only)}, which is not in the declared order {order}"
     )
-    return Problem(Code.NOT_A_DATE_TIME, message, "correct the date, or `date_order:` in config.yaml")
+    return Problem(Code.DATE_ORDER_CONTRADICTED, message)
 
 
 def _read_named(text: str) -> str | Problem | None:

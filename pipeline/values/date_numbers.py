@@ -25,6 +25,11 @@ LEAP_DAY_1900 = 60
 SECONDS_OF_DAY = 86_400
 
 
+COMPACT_DATE = re.compile(r"(?:19[5-9]|20[0-9])[0-9](?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+IN_USE = (Decimal(631_152_000), Decimal(4_102_444_800))
+"""1990-01-01 and 2100-01-01 in seconds: certificates do not lie outside."""
+
+
 def read_number(text: str, number: DateNumber | None) -> str | Problem | None:
     """Return what a bare number means where `number` says what it counts; None when it is no number.
 
@@ -42,12 +47,23 @@ def read_number(text: str, number: DateNumber | None) -> str | Problem | None:
         )
     count = Decimal(text.replace(",", "."))
     match number:
-        case DateNumber.EPOCH_SECONDS:
-            return _instant(count, number)
-        case DateNumber.EPOCH_MILLISECONDS:
-            return _instant(count.scaleb(-3), number)
+        case DateNumber.EPOCH_SECONDS | DateNumber.EPOCH_MILLISECONDS:
+            seconds, otherwise = count, count.scaleb(-3)
+            if number is DateNumber.EPOCH_MILLISECONDS:
+                seconds, otherwise = otherwise, count
+            return _doubt(text, seconds, otherwise, number) or _instant(seconds, number)
         case DateNumber.EXCEL_1900 | DateNumber.EXCEL_1904:
             return _excel_day(count, number)
+
+
+def _doubt(text: str, seconds: Decimal, otherwise: Decimal, number: DateNumber) -> Problem | None:
+    """Return the problem of a number that plainly counts something else than what is declared."""
+    if COMPACT_DATE.fullmatch(text):
+        return Problem(Code.DATE_NUMBER, f"declared as {number}, and it reads as year, month and day")
+    if not IN_USE[0] <= seconds <= IN_USE[1] and IN_USE[0] <= otherwise <= IN_USE[1]:
+        other = {DateNumber.EPOCH_SECONDS: "milliseconds", DateNumber.EPOCH_MILLISECONDS: "seconds"}[number]
+        return Problem(Code.DATE_NUMBER, f"declared as {number}, and only as {other} it is a year from 1990 to 2100")
+    return None
 
 
 def read_dotnet_date(text: str) -> str | Problem | None:

@@ -91,11 +91,16 @@ def _repair(text: str, rules: DateRules) -> Reading:
     if not has_time and rules.zone is None:
         return Reading(text, (), (WITHOUT_TIME, *_sentinels(form)))
     if form != now:
-        steps.append(Step(Code.DATE_TIME_FORM, now, form))
+        steps.append(Step(Code.DATE_ORDER if _is_by_order(now, rules) else Code.DATE_TIME_FORM, now, form))
     if not has_time:
         steps.append(Step(Code.MISSING_TIME, form, form + MIDNIGHT))
         form += MIDNIGHT
     return _complete(form, steps, rules)
+
+
+def _is_by_order(text: str, rules: DateRules) -> bool:
+    """Return whether a text that the rules can read would be doubtful without the declared order."""
+    return rules.order is not None and isinstance(rewrite_date_time(text, None, rules.number), Problem)
 
 
 def _complete(text: str, steps: list[Step], rules: DateRules) -> Reading:

@@ -5,7 +5,10 @@ of writing the same integer that is certain (a sign, `167 (0xa7)`) or declared (
 """
 
 import re
+from collections.abc import Callable
+from functools import partial
 
+from pipeline.certificates import octets_hex
 from pipeline.declared import SerialForm
 from pipeline.findings import Code
 from pipeline.identity import hex_digits
@@ -24,6 +27,9 @@ FLOAT = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*(?:[eE][+-]?[0-9]+)?|[eE]\+[0-9]+)"
 ROUNDED = re.compile(r"[1-9][0-9]{14}0{2,}")
 """A spreadsheet keeps 15 digits of a number, without leading zeros, and writes zeros behind them ("Excel specifications
 and limits")."""
+
+QUOTED_TEXT = re.compile(r"'[0-9A-Fa-f][0-9A-Fa-f: -]*")
+"""Digits behind the apostrophe by which somebody told a spreadsheet that they are text."""
 
 LOST_MARK = re.compile(r"\?+ ?[0-9A-Fa-f][0-9A-Fa-f: -]*")
 
@@ -47,6 +53,8 @@ THUMBPRINT_DIGITS = frozenset({40, 64})
 
 def read_thumbprint(text: str) -> Reading:
     """Return the thumbprint as upper-case hexadecimal digits, or as written where it is none."""
+    if QUOTED_TEXT.fullmatch(text.strip()):
+        return _without_apostrophe(text, read_thumbprint)
     damage = _damage(text.strip())
     if damage:
         return Reading(text, problems=damage)
@@ -62,6 +70,8 @@ def read_serial_number(text: str, declared: SerialForm | None) -> Reading:
     negative number or from openssl's double form gets whole octets, so an even number of digits.
     """
     trimmed = text.strip()
+    if QUOTED_TEXT.fullmatch(trimmed):
+        return _without_apostrophe(text, partial(read_serial_number, declared=declared))
     damage = _damage(trimmed)
     if damage:
         return Reading(text, problems=damage)
@@ -71,6 +81,12 @@ def read_serial_number(text: str, declared: SerialForm | None) -> Reading:
     if EITHER.fullmatch(trimmed) and declared is not SerialForm.HEX:
         return Reading(text) if declared else _ambiguous_reading(text, hex_digits(trimmed))
     return _hex_reading(text, hex_digits(text)) if _is_plain_or_grouped(trimmed) else Reading(text)
+
+
+def _without_apostrophe(text: str, read: Callable[[str], Reading]) -> Reading:
+    plain = text.strip()[1:]
+    reading = read(plain)
+    return reading._replace(steps=(Step(Code.HEX_FORM, text, plain), *reading.steps))
 
 
 def _number_of(trimmed: str, declared: SerialForm | None) -> int | None:
@@ -122,6 +138,5 @@ def _hex_reading(text: str, digits: str) -> Reading:
 
 def _octets_reading(text: str, number: int) -> Reading:
     """Return the octets of the DER integer; its sign octet 00 is left out, as Windows and .NET mostly do."""
-    length = max(1, (number.bit_length() + 7) // 8) if number >= 0 else ((number + 1).bit_length() // 8) + 1
-    form = (number if number >= 0 else number + (1 << 8 * length)).to_bytes(length, "big").hex().upper()
+    form = octets_hex(number)
     return Reading(text) if form == text else Reading(form, (Step(Code.SERIAL_NUMBER_FORM, text, form),))

@@ -14,6 +14,7 @@ HEX = re.compile(r"0x([0-9a-f]{1,6})", re.IGNORECASE)
 WITH_ALGORITHM = re.compile(r"(?:RSA|DSA|ECC|EC|ECDSA|ECDH)[ _-]?\(?([0-9]{3,5})(?:[ -]?bits?)?\)?", re.IGNORECASE)
 """How Windows' certificate dialog writes a public key: RSA (2048 Bits)."""
 
+PADDED = re.compile(r"\+?([0-9]{1,10})")
 GROUPED = re.compile(r"([1-9][0-9]?)[.,' ]([0-9]{3})")
 FLOAT = re.compile(r"([0-9]{3,5})[.,]0")
 
@@ -33,7 +34,9 @@ def read_key_length(text: str) -> Reading:
     """Return the number of bits in digits, where the text says it in another way that is certain."""
     trimmed = text.strip()
     digits = _bits_of(trimmed)
-    return Reading(digits, (Step(Code.KEY_LENGTH_FORM, text, digits),)) if digits else Reading(text)
+    if digits in {"", trimmed}:
+        return Reading(text)
+    return Reading(digits, (Step(Code.KEY_LENGTH_FORM, text, digits),))
 
 
 def _bits_of(trimmed: str) -> str:
@@ -43,7 +46,7 @@ def _bits_of(trimmed: str) -> str:
         return str(int(both[1], 16)) if int(both[1], 16) == int(both[2]) else ""
     if found := HEX.fullmatch(trimmed):
         return str(int(found[1], 16))
-    for form in (BITS, WITH_ALGORITHM, FLOAT, GROUPED):
+    for form in (PADDED, BITS, WITH_ALGORITHM, FLOAT, GROUPED):
         if found := form.fullmatch(trimmed):
-            return "".join(found.groups())
+            return "".join(found.groups()).lstrip("0") or "0"
     return ""

@@ -118,7 +118,8 @@ def apply_rules(rows: Sequence[Values], rules: ValueRules) -> list[Prepared]:
     return prepared
 
 
-class _Changing(NamedTuple):
+@dataclass(slots=True)
+class _Changing:
     texts: list[str]
     findings: list[Finding]
     replaced: set[int]  # places whose value config.yaml declares

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from pipeline.certificates import EKU_NAMES
 from pipeline.editions import EnumType
-from pipeline.findings import Code
+from pipeline.findings import Code, shorten
+from pipeline.quoting import quoted
 from pipeline.values.marks import trim
 from pipeline.values.steps import Problem, Reading, Step
 
@@ -128,9 +129,8 @@ def read_platform(text: str, enum_type: EnumType) -> Reading:
     folded = fold(text)
     if folded in AMBIGUOUS_PLATFORMS:
         message = f"could be {AMBIGUOUS_PLATFORMS[folded]}"
-        hint = f"say which one, such as `values: {{devicePlatform: {{{text.strip()}: windows10AndLater}}}}`"
-        if "android" in folded:
-            hint = hint.replace("windows10AndLater", "androidForWork")
+        member = "androidForWork" if "android" in folded else "windows10AndLater"
+        hint = f"say which one, such as `values: {{devicePlatform: {{{quoted(shorten(text.strip()))}: {member}}}}}`"
         return Reading(text, problems=(Problem(Code.AMBIGUOUS_PLATFORM, message, hint),))
     reading = read_member(text, enum_type)
     if reading.steps:
@@ -155,14 +155,15 @@ def read_key_usage(text: str, enum_type: EnumType) -> Reading:
     bits = BITS.fullmatch(trimmed)
     if bits:
         return _members_reading(text, _usages_of(int(bits[1], 16)), enum_type)
-    both = WORDS_WITH_BITS.fullmatch(trimmed)
+    both = WORDS_WITH_BITS.fullmatch(trimmed) if trimmed.count("(") == 1 else None
     words = [each.strip() for each in SEPARATORS.split(both[1] if both else trimmed) if each.strip()]
     usages = [KEY_USAGE_WORDS.get(fold(word), "") for word in words]
     if both:
         named = _usages_of(int(both[2], 16))  # the words may be in any language
         if not set(usages) - {""} <= set(named) or (all(usages) and set(usages) != set(named)):
             message = f"the words and the bits {both[2]} name different key usages"
-            return Reading(text, problems=(Problem(Code.UNKNOWN_MEMBER, message),))
+            hint = "correct the words or the bits, or map the cell under `values:` in config.yaml"
+            return Reading(text, problems=(Problem(Code.UNKNOWN_MEMBER, message, hint),))
         return _members_reading(text, named, enum_type)
     return _members_reading(text, tuple(usages), enum_type) if usages and all(usages) else Reading(text)
 

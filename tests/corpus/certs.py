@@ -86,6 +86,18 @@ def chain(encoding: Encoding) -> bytes:
     return pkcs7.serialize_certificates([certificate(9, is_authority=True), certificate(1)], encoding)
 
 
+NO_CERTIFICATE = bytes.fromhex(
+    "30820025"  # ContentInfo
+    "06092a864886f70d010702a0183016"  # signedData
+    "020101"
+    "3100"  # no digest algorithms
+    "300b06092a864886f70d010701"  # no content
+    "a000"  # no certificates
+    "3100"  # no signers
+)
+SMALL_SEQUENCES = b"\x30\x81\x00" * 5_000
+
+
 def facts(number: int) -> dict[str, str]:
     """Return what the certificate says, by property, as texts."""
     return {
@@ -185,6 +197,42 @@ CELL_CASES = (
         invalid=(2,),
         found=(error(2, Code.NOT_A_CERTIFICATE, "certificate", says="cut off"), *filled(3, 2)),
     ),
+    Case(
+        "certificate-pkcs7-empty.csv",
+        "A cell holds PKCS #7 without a certificate.",
+        encoded(
+            lines(
+                CELL_HEADER,
+                f"iOS,PHONE-0001,{b64encode(NO_CERTIFICATE).decode()}",
+                f"iOS,PHONE-0002,{BASE64[2]}",
+            )
+        ),
+        valid={3: sent(2)},
+        invalid=(2,),
+        found=(error(2, Code.NOT_A_CERTIFICATE, "certificate", says="it holds no certificate"), *filled(3, 2)),
+    ),
+    Case(
+        "certificate-long.csv",
+        "A cell is longer than any that a spreadsheet holds.",
+        encoded(lines(CELL_HEADER, f"iOS,PHONE-0001,{BASE64[1] + '=' * 32_767}", f"iOS,PHONE-0002,{BASE64[2]}")),
+        valid={3: sent(2)},
+        invalid=(2,),
+        found=(error(2, Code.NOT_A_CERTIFICATE, "certificate", says="more than the 32,767"), *filled(3, 2)),
+    ),
+    Case(
+        "certificate-sequences.csv",
+        "A cell holds thousands of empty ASN.1 sequences, which look like the beginnings of certificates.",
+        encoded(
+            lines(
+                CELL_HEADER,
+                f"iOS,PHONE-0001,{b64encode(SMALL_SEQUENCES).decode()}",
+                f"iOS,PHONE-0002,{BASE64[2]}",
+            )
+        ),
+        valid={3: sent(2)},
+        invalid=(2,),
+        found=(error(2, Code.NOT_A_CERTIFICATE, "certificate", says="too small"), *filled(3, 2)),
+    ),
 )
 
 NAMED = 'templates: {devicePlatform: iOS, deviceDisplayName: "{subject common name}"}\n'
@@ -223,6 +271,20 @@ FILE_CASES = (
         encoded(KEY_BLOCK),
         refused="it holds a private key and no certificate",
         secret=INVENTED_KEY,
+        **FILE_FACTS,
+    ),
+    Case(
+        "empty.p7b",
+        "PKCS #7 without a certificate.",
+        lambda: NO_CERTIFICATE,
+        refused="it holds no certificate",
+        **FILE_FACTS,
+    ),
+    Case(
+        "sequences.cer",
+        "Thousands of empty ASN.1 sequences, which look like the beginnings of certificates.",
+        lambda: SMALL_SEQUENCES,
+        refused="it holds a sequence of 3 bytes, which is too small for a certificate",
         **FILE_FACTS,
     ),
 )

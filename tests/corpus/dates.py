@@ -1,10 +1,26 @@
 """Traps in dates: all in the column certificateExpirationDateTime."""
 
-from corpus.case import EXPIRES, INSTANT, Case, Found, Group, error, info, value_case, warning
+from corpus.case import (
+    EXPIRES,
+    INSTANT,
+    Case,
+    Found,
+    Group,
+    body,
+    cells,
+    delimited,
+    error,
+    info,
+    text_case,
+    value_case,
+    warning,
+)
 
 from pipeline.findings import Code
 
 BERLIN = "timezone: Europe/Berlin\n"
+DAY_FIRST = f"{BERLIN}date_order: dmy\n"
+MIXED = ("27.03.2027 08:49", "03/15/2027 08:49", "06/02/2027 08:49", "2027-02-06 08:49")
 LOCAL = "2027-11-23T08:49:13"
 
 
@@ -106,20 +122,51 @@ NUMBER_CASES = (
 
 DOUBT_CASES = (
     refused("ambiguous", "April 3 or March 4?", "03/04/2028 08:49", Code.AMBIGUOUS_DATE, BERLIN),
-    repaired(
-        "ambiguous-declared",
+    value_case(
+        "date-ambiguous-declared.csv",
         "The same date with the day declared to come first, in summer time.",
+        EXPIRES,
         "03/04/2028 08:49",
-        "2028-04-03T08:49:00",
         "2028-04-03T08:49:00+02:00",
-        config=f"{BERLIN}date_order: dmy\n",
+        info(2, Code.DATE_ORDER, EXPIRES, "03/04/2028 08:49", "2028-04-03T08:49:00"),
+        info(2, Code.TIME_ZONE, EXPIRES, "2028-04-03T08:49:00", "2028-04-03T08:49:00+02:00"),
+        config=DAY_FIRST,
     ),
     refused(
         "against-the-order",
         "The only possible reading is not the declared one.",
         "11/23/2027 08:49",
-        Code.NOT_A_DATE_TIME,
-        f"{BERLIN}date_order: dmy\n",
+        Code.DATE_ORDER_CONTRADICTED,
+        DAY_FIRST,
+    ),
+    text_case(
+        "date-mixed-orders.csv",
+        "Rows 2 and 3 prove that the column mixes two orders, so the declared one does not decide row 4.",
+        delimited(*(cells(number, {EXPIRES: text}) for number, text in enumerate(MIXED, 1))),
+        valid={
+            2: body(1, {EXPIRES: "2027-03-27T08:49:00+01:00"}),
+            5: body(4, {EXPIRES: "2027-02-06T08:49:00+01:00"}),
+        },
+        invalid=(3, 4),
+        found=(
+            info(2, Code.DATE_TIME_FORM, EXPIRES, MIXED[0], "2027-03-27T08:49:00"),
+            info(2, Code.TIME_ZONE, EXPIRES, "2027-03-27T08:49:00", "2027-03-27T08:49:00+01:00"),
+            error(3, Code.DATE_ORDER_CONTRADICTED, EXPIRES, says="can only be 2027-03-15"),
+            info(4, Code.DATE_ORDER, EXPIRES, MIXED[2], "2027-02-06T08:49:00"),
+            info(4, Code.TIME_ZONE, EXPIRES, "2027-02-06T08:49:00", "2027-02-06T08:49:00+01:00"),
+            error(4, Code.DATE_ORDER_CONTRADICTED, EXPIRES, says="in row 3 the date can only be 2027-03-15"),
+            info(5, Code.DATE_TIME_FORM, EXPIRES, MIXED[3], "2027-02-06T08:49:00"),
+            info(5, Code.TIME_ZONE, EXPIRES, "2027-02-06T08:49:00", "2027-02-06T08:49:00+01:00"),
+        ),
+        config=DAY_FIRST,
+    ),
+    refused(
+        "dots-month-first",
+        "The month is declared to come first, and nobody writes it so with dots.",
+        "10.03.2027 08:49",
+        Code.AMBIGUOUS_DATE,
+        f"{BERLIN}date_order: mdy\n",
+        says="who writes dots puts the day first",
     ),
     value_case(
         "date-without-zone.csv",

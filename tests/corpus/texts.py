@@ -149,14 +149,37 @@ ENCODING_CASES = (
         "utf-8-damaged.csv",
         "One byte of a UTF-8 file is damaged: any other encoding would spoil the good names.",
         lambda: named("Zoë Lefèvre", "Jürgen Müller", "Søren Ågård").encode().replace("ü".encode(), b"\xfc", 1),
-        refused="row 3 is not in the encoding utf-8",
+        refused="(0xFC), the only such byte, while all other letters outside ASCII (6) are",
+    ),
+    Case(
+        "utf-8-damaged-named.csv",
+        "`--encoding cp1252` is said of it, which would spoil the good names without a word.",
+        lambda: named("Zoë Lefèvre", "Jürgen Müller", "Søren Ågård").encode().replace("ü".encode(), b"\xfc", 1),
+        encoding="cp1252",
+        refused="export the file again as CSV UTF-8, and leave --encoding cp1252 out",
+    ),
+    Case(
+        "encoding-against-utf-8.csv",
+        "`--encoding cp1252` is said of a file whose letters are UTF-8.",
+        encoded(named("Erika Example", *WESTERN), "utf-8"),
+        encoding="cp1252",
+        refused="is in UTF-8, so the encoding",
+    ),
+    Case(
+        "encoding-misfit.csv",
+        "`--encoding cp1252` is said of Polish names in cp1250: it holds, and the better one is told.",
+        encoded(named("Łukasz Żółty"), "cp1250"),
+        encoding="cp1252",
+        valid={2: body(1, {USER: "£ukasz ¯ó³ty"})},
+        read_as="cp1252",
+        found=(warning(None, Code.DETECTED_ENCODING, says="Łukasz Żółty"),),
     ),
     Case(
         "encoding-wrong.csv",
         "`--encoding utf-8` is said of a file in cp1252.",
         encoded(named("Erika Example", *WESTERN), "cp1252"),
         encoding="utf-8",
-        refused="row 3 is not in the encoding utf-8",
+        refused="and its letters fit cp1252: leave --encoding out, or name cp1252",
     ),
     Case(
         "encoding-against-mark.csv",
@@ -164,6 +187,18 @@ ENCODING_CASES = (
         encoded(named(*WESTERN), "utf-8", codecs.BOM_UTF8),
         encoding="cp1252",
         refused="begins with the byte order mark of utf-8",
+    ),
+    Case(
+        "encoding-two.csv",
+        "Rows in cp1252, and below them one in UTF-8, which would be read as `ZoÃ«`.",
+        lambda: named(*WESTERN).encode("cp1252") + f"{line(4)},Zoë\r\n".encode(),
+        refused="is in two encodings",
+    ),
+    Case(
+        "encoding-uncertain.csv",
+        "One Russian name: three encodings make words of it, so `--encoding` has to say which.",
+        encoded(named("Иван Петров"), "cp1251"),
+        refused="such as --encoding cp1251",
     ),
     Case(
         "nul.csv",
@@ -181,6 +216,12 @@ HEADER = ",".join(cells(1))
 def line(number: int, delimiter: str = ",") -> str:
     """Return a valid row as one line."""
     return delimiter.join(cells(number).values())
+
+
+def quoted(number: int) -> str:
+    """Return a valid row as one line with all cells in quotes."""
+    cells_in_quotes = line(number, '","')
+    return f'"{cells_in_quotes}"'
 
 
 DIALECT_CASES = (
@@ -259,6 +300,27 @@ QUOTE_CASES = (
         valid={2: body(1), 4: body(3), 5: body(4)},
         invalid=(3,),
         found=(error(3, Code.BROKEN_QUOTES, says="opened and not closed"),),
+    ),
+    text_case(
+        "quote-open-in-quoted.csv",
+        "All cells are quoted and one is not closed: the next one's quote seems to close it.",
+        lines(HEADER, quoted(1), quoted(2).replace('0002"', "0002", 1), quoted(3)),
+        valid={2: body(1), 4: body(3)},
+        invalid=(3,),
+        found=(error(3, Code.BROKEN_QUOTES, says="opened and not closed"),),
+    ),
+    text_case(
+        "quote-over-rows.csv",
+        "A quote is opened in one row and closed in the same column of a later one: no row gets another's values.",
+        delimited(
+            cells(1, {USER: '"Erika'}), cells(2, {USER: "Ada"}), cells(3, {USER: 'Max"'}), cells(4, {USER: "Eva"})
+        ),
+        valid={3: body(2, {USER: "Ada"}), 5: body(4, {USER: "Eva"})},
+        invalid=(2, 4),
+        found=(
+            error(2, Code.BROKEN_QUOTES, says="opened in this line and closed in a later one"),
+            error(4, Code.BROKEN_QUOTES, says="may be the rest of that row"),
+        ),
     ),
     text_case(
         "quote-open-at-end.csv",

@@ -34,6 +34,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from pipeline.findings import Code
 
 SHEET = "xl/worksheets/sheet1.xml"
+CONTENT = "content.xml"
 HEADER = (PLATFORM, DEVICE, THUMBPRINT, SERIAL)
 WHEN = datetime.datetime(2027, 11, 23, 8, 49, 13)  # noqa: DTZ001 - a workbook's dates have no zone
 BERLIN = "timezone: Europe/Berlin\n"
@@ -207,6 +208,7 @@ IDENTIFIER_CASES = (
         "A device name of a few digits is a number cell: no digit is lost.",
         xlsx((HEADER, ["iOS", 4711, *row(1)[2:]], row(2))),
         {2: body(1, {DEVICE: "4711"}), 3: body(2)},
+        warning(2, Code.NUMBER_AS_TEXT, DEVICE),
     ),
 )
 
@@ -225,6 +227,25 @@ def unread_error(_workbook: xlwt.Workbook, sheet: object) -> None:
     assert isinstance(sheet, xlwt.Worksheet)
     sheet.row(1).set_cell_error(len(HEADER), 0x2A)
 
+
+MERGED_ODS = (
+    (
+        CONTENT,
+        '<table:table-cell office:value-type="string"><text:p>Erika Example</text:p>',
+        '<table:table-cell office:value-type="string" table:number-rows-spanned="2"><text:p>Erika Example</text:p>',
+    ),
+    (
+        CONTENT,
+        '<table:table-cell office:value-type="string"><text:p>covered</text:p></table:table-cell>',
+        "<table:covered-table-cell/>",
+    ),
+)
+
+
+COVERED_WITH_TEXT = (
+    '<table:covered-table-cell office:value-type="string"><text:p>covered</text:p></table:covered-table-cell>'
+)
+TEXT_BOX = "<draw:frame><draw:text-box><text:p>moved?</text:p></draw:text-box></draw:frame>"
 
 CELL_CASES = (
     book(
@@ -306,9 +327,83 @@ CELL_CASES = (
         "Blanks within a text of an .ods are elements of their own.",
         ods(
             with_user("Erika Example"),
-            edits=[("content.xml", "<text:p>Erika Example</text:p>", "<text:p>Erika <text:s/>Example</text:p>")],
+            edits=[(CONTENT, "<text:p>Erika Example</text:p>", "<text:p>Erika <text:s/>Example</text:p>")],
         ),
         {2: body(1, {USER: "Erika  Example"}), **ADA},
+    ),
+    book(
+        "line-break.ods",
+        "Tab and line break within a text of an .ods are elements.",
+        ods(
+            with_user("Erika Example"),
+            edits=[(CONTENT, ">Erika Example<", ">Erika<text:tab/>Ex<text:line-break/>ample<")],
+        ),
+        {2: body(1, {USER: "Erika\tEx\nample"}), **ADA},
+    ),
+    book(
+        "text-box.ods",
+        "A text box stands in the cell: its text is not the cell's.",
+        ods(
+            with_user("Erika Example"),
+            edits=[
+                (
+                    CONTENT,
+                    "<text:p>Erika Example</text:p>",
+                    f"{TEXT_BOX}<text:p>Erika Example</text:p>",
+                )
+            ],
+        ),
+        {2: body(1, {USER: "Erika Example"}), **ADA},
+    ),
+    book(
+        "text-untyped.ods",
+        "A program wrote a text and not that it is one.",
+        ods(
+            with_user("Erika Example"),
+            edits=[
+                (
+                    CONTENT,
+                    '<table:table-cell office:value-type="string"><text:p>Erika Example',
+                    "<table:table-cell><text:p>Erika Example",
+                )
+            ],
+        ),
+        {2: body(1, {USER: "Erika Example"}), **ADA},
+    ),
+    book(
+        "error-na.ods",
+        "A look-up found nothing: LibreOffice writes #N/A as a text that is an error.",
+        ods(
+            with_user("#N/A"),
+            edits=[
+                (
+                    CONTENT,
+                    'office:value-type="string"><text:p>#N/A',
+                    'office:value-type="string" office:string-value="" calcext:value-type="error"><text:p>#N/A',
+                )
+            ],
+        ),
+        ADA,
+        error(2, Code.ERROR_CELL, USER, says="#N/A"),
+        invalid=(2,),
+    ),
+    book(
+        "merged-hidden-text.ods",
+        "A cell that a merged one covers still holds a text, which nobody sees.",
+        ods(
+            ((*HEADER, USER), row(1, "Erika Example"), row(2, "covered"), row(3, "Ada Example")),
+            edits=[
+                MERGED_ODS[0],
+                (
+                    CONTENT,
+                    '<table:table-cell office:value-type="string"><text:p>covered</text:p></table:table-cell>',
+                    COVERED_WITH_TEXT,
+                ),
+            ],
+        ),
+        {2: body(1, {USER: "Erika Example"}), 4: body(3, {USER: "Ada Example"})},
+        error(3, Code.MERGED_CELL, USER),
+        invalid=(3,),
     ),
     book(
         "line-break.xlsx",
@@ -321,6 +416,7 @@ CELL_CASES = (
         "A name is a boolean cell.",
         xlsx(with_user(True)),
         {2: body(1, {USER: "TRUE"}), **ADA},
+        warning(2, Code.NUMBER_AS_TEXT, USER),
     ),
 )
 
@@ -355,29 +451,17 @@ def merged_xls(_workbook: xlwt.Workbook, sheet: object) -> None:
     sheet.write_merge(1, 2, len(HEADER), len(HEADER), "Erika Example")
 
 
-MERGED_ODS = (
-    (
-        "content.xml",
-        '<table:table-cell office:value-type="string"><text:p>Erika Example</text:p>',
-        '<table:table-cell office:value-type="string" table:number-rows-spanned="2"><text:p>Erika Example</text:p>',
-    ),
-    (
-        "content.xml",
-        '<table:table-cell office:value-type="string"><text:p>covered</text:p></table:table-cell>',
-        "<table:covered-table-cell/>",
-    ),
-)
 HIDING_STYLE = (
     '<style:style style:name="ta1" style:family="table"><style:table-properties table:display="false"/></style:style>'
 )
 HIDDEN_ODS = (
     (
-        "content.xml",
+        CONTENT,
         "<office:automatic-styles/>",
         f"<office:automatic-styles>{HIDING_STYLE}</office:automatic-styles>",
     ),
     (
-        "content.xml",
+        CONTENT,
         '<table:table table:name="Inventory">',
         '<table:table table:name="Inventory" table:style-name="ta1">',
     ),
@@ -518,6 +602,12 @@ SHEET_CASES = (
         xlsx((HEADER, row(1), (), row(2), (" ",), ())),
         {2: body(1), 4: body(2)},
         blank=1,
+    ),
+    book(
+        "cell-twice.xlsx",
+        "A program numbered two rows alike: of each two cells one would be lost.",
+        xlsx((HEADER, row(1), row(2)), edits=[(SHEET, f'<c r="{letter}3"', f'<c r="{letter}2"') for letter in "ABCD"]),
+        refused="holds the cell A2 twice",
     ),
     book(
         "far-cell.xlsx",

@@ -8,11 +8,13 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import openpyxl
 import xlwt
 from openpyxl.worksheet.worksheet import Worksheet
-from test_load import encrypted_ods, encrypted_xls, record, save_ods, save_xlsb, wide_string
+from test_load import encrypted_ods, encrypted_xls, record, save_xlsb, wide_string
+from workbook_cases import ods_cell, ods_parts, ods_row
 from xlwt.CompoundDoc import XlsDoc
 
 Rows = Sequence[Sequence[object]]
@@ -129,10 +131,11 @@ def xlsb(rows: Rows, *, since_1904: bool = False) -> Callable[[], bytes]:
 
 
 def ods(rows: Rows, edits: Sequence[Edit] = ()) -> Callable[[], bytes]:
-    """Return what makes an .ods with one sheet `Inventory`, by odfpy."""
+    """Return what makes an .ods with one sheet `Inventory`; `edits` change its XML."""
 
     def content() -> bytes:
-        parts = unpacked(saved(lambda path: save_ods(path, [list(row) for row in rows])))
+        written = ods_parts("".join(ods_row("".join(map(valued, row))) for row in rows), "Inventory")
+        parts = {name: part.encode() if isinstance(part, str) else part for name, part in written.items()}
         for part, old, new in edits:
             text = parts[part].decode()
             if text.count(old) != 1:
@@ -141,6 +144,19 @@ def ods(rows: Rows, edits: Sequence[Edit] = ()) -> Callable[[], bytes]:
         return packed(parts)
 
     return content
+
+
+def valued(value: object) -> str:
+    """Return a cell of an .ods (OpenDocument 1.2, part 1, 19.385)."""
+    match value:
+        case None:
+            return "<table:table-cell/>"
+        case int() | float():
+            return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+        case datetime.datetime():
+            return f'<table:table-cell office:value-type="date" office:date-value="{value.isoformat()}"/>'
+        case _:
+            return ods_cell(escape(str(value)))
 
 
 def protected_xls() -> bytes:

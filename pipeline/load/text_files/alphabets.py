@@ -92,6 +92,19 @@ CHARSETS = (
     Charset("cp949", (), is_latin=False, common=("euc_kr", 0xB0, 0xC8)),
 )
 
+# Encodings that nobody has to look for, because one of those above reads nearly the same; but they may be named.
+SAME_LETTERS = {
+    "iso8859-1": "cp1252",
+    "cp858": "cp850",
+    "koi8-u": "koi8-r",
+    "shift_jis": "cp932",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5hkscs": "big5",
+    "cp950": "big5",
+    "euc_kr": "cp949",
+}
+
 
 def fit(charset: Charset, text: str) -> float:
     """Return the share, 0 to 1, of the words with letters outside ASCII that a language of the charset could have.

@@ -1,27 +1,29 @@
 """Which encoding a text file is in: what it is told, its byte order mark, UTF-8, UTF-16 by its NULs, else detection.
 
-The only module that imports charset-normalizer. A mark or valid UTF-8 is no guess. Everything else is one, so it
-comes with what speaks for it (`Detected`), for the finding that tells the user. Time and memory are bounded: the
-guess is made from the pieces of text that hold a byte outside ASCII, up to SAMPLE_BYTES of different ones.
+A mark or valid UTF-8 is no guess, and no option goes against it: text that is UTF-8 becomes nonsense in any other
+encoding. Everything else is a guess (detection.py).
 """
 
 import codecs
 import io
 import re
-from collections.abc import Iterator
 from enum import Enum, auto
 from pathlib import Path
 from typing import NamedTuple
 
-from charset_normalizer import from_bytes
-
 from pipeline.errors import SourceError
-from pipeline.load.text_files.alphabets import CHARSETS, Charset, fit
+from pipeline.findings import shorten
+from pipeline.load.text_files.detection import (
+    BLOCK_BYTES,
+    Detected,
+    better_than,
+    detect,
+    is_mostly_utf_8,
+    is_rather,
+    sample_of,
+    two_encodings,
+)
 
-BLOCK_BYTES = 256 * 1024
-SAMPLE_BYTES = 1024 * 1024
-MEASURED_BYTES = 16 * 1024  # of the sample; measuring all of it would take seconds and change no answer
-PIECE_LIMIT_BYTES = 64 * 1024
 LINE_LIMIT_CHARACTERS = 16 * 1024 * 1024
 """A line that goes on for longer is refused; without a limit, a file without line ends would be loaded whole."""
 
@@ -36,17 +38,7 @@ BYTE_ORDER_MARKS = (
 # Codecs that read a mark themselves; the mark is skipped here, so that offsets can be counted without it.
 MARKLESS = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 
-# A piece of text between blanks and ASCII punctuation. No encoding that is looked for has these as the second byte
-# of a character: those of Shift-JIS, Big5 and EUC begin at 0x40, GB 18030 has the digits 0x30 to 0x39 besides.
-PIECE = re.compile(rb"[^\x00-\x2f\x3a-\x3f]+")
-
-LEAST_SCORE = 0.5
-LEAST_EAST_ASIAN_SCORE = 0.85
-LEAST_EAST_ASIAN_BYTES = 8  # two accented letters in a row make an East Asian character by chance
-NEAR_SCORE = 0.15  # who is so near to the best one fits as well
-FIRST_CHOICE_BONUS = 0.05
-RARE_MALUS = 0.12
-COHERENCE_WEIGHT = 0.05  # how much it looks like a known language says little of names; it parts equals of one script
+ESCAPED_BYTE = re.compile("[\udc80-\udcff]")  # what the handler "surrogateescape" makes of a byte that is no UTF-8
 
 
 class Fault(Enum):
@@ -66,11 +58,19 @@ class Foreign(NamedTuple):
     fault: Fault
 
 
-class Detected(NamedTuple):
-    """What speaks for an encoding that was found by comparing."""
+class Damage(NamedTuple):
+    """How far a text is UTF-8 that has some bytes in it that are not."""
 
-    confidence_percent: int
-    others: tuple[str, ...]  # encodings that fit nearly as well and give another text
+    foreign_bytes: int
+    characters: int  # outside ASCII, in UTF-8
+    given: str  # the encoding that was given instead, "" if none was
+
+
+class Mixed(NamedTuple):
+    """Bytes that show that a file is in two encodings."""
+
+    utf_8: bytes
+    other: bytes
 
 
 class FoundEncoding(NamedTuple):
@@ -80,12 +80,15 @@ class FoundEncoding(NamedTuple):
     start: int  # byte offset behind the byte order mark
     detected: Detected | None = None  # None when it was given, marked or valid UTF-8
     foreign: Foreign | None = None  # the first byte that is not in `codec`, None when all are
+    damage: Damage | None = None  # with `foreign`, when `codec` is UTF-8 and most of the text is
+    mixed: Mixed | None = None  # when a part of the text is UTF-8 and would become nonsense in `codec`
+    better: str | None = None  # the encoding that fits plainly better than the given one
 
 
 def find_encoding(path: Path, given: str | None) -> FoundEncoding:
     """Return the file's encoding; the file has been read through in it. `foreign` says if it does not hold.
 
-    Raises SourceError when `given` is unknown or against the file's mark, and OSError.
+    Raises SourceError when `given` is unknown, or against the file's mark or its UTF-8, and OSError.
     """
     with path.open("rb") as file:
         head = file.read(BLOCK_BYTES)
@@ -95,20 +98,10 @@ def find_encoding(path: Path, given: str | None) -> FoundEncoding:
         start += len(mark)
     if given is not None:
         codec, start = _given(path, given, marked, start)
-        return FoundEncoding(codec, start, None, first_foreign(path, codec, start))
-    if marked is not None:
-        return FoundEncoding(marked, start, None, first_foreign(path, marked, start))
-    utf_16 = _utf_16_of(head)
-    if utf_16 is not None:
-        return FoundEncoding(utf_16, 0, Detected(99, ()), first_foreign(path, utf_16, 0))
-    foreign = first_foreign(path, "utf-8", 0)
-    if foreign is None or foreign.fault is not Fault.FOREIGN_BYTE:
-        return FoundEncoding("utf-8", 0, None, foreign)
-    found = _detect(_sample(path))
-    if found is None:
-        return FoundEncoding("utf-8", 0, None, foreign)
-    codec, detected = found
-    return FoundEncoding(codec, 0, detected, first_foreign(path, codec, 0))
+        if marked is None and b"\0" not in head:
+            return _checked(path, given, codec)
+        return _certain(path, codec, start)
+    return _unmarked(path, head) if marked is None else _certain(path, marked, start)
 
 
 def first_foreign(path: Path, codec: str, start: int) -> Foreign | None:
@@ -162,6 +155,69 @@ def _given(path: Path, given: str, marked: str | None, start: int) -> tuple[str,
     return marked, start
 
 
+def _checked(path: Path, given: str, codec: str) -> FoundEncoding:
+    """Return the given encoding, and what speaks against it. Raises SourceError if the text is UTF-8 and it is not."""
+    foreign = first_foreign(path, codec, 0)
+    if codec == "utf-8" and (foreign is None or foreign.fault is not Fault.FOREIGN_BYTE):
+        return FoundEncoding(codec, 0, None, foreign)
+    sample = sample_of(path)
+    if is_mostly_utf_8(sample) and not is_rather(codec, sample):
+        against = first_foreign(path, "utf-8", 0)
+        if against is not None and against.fault is Fault.FOREIGN_BYTE:
+            return FoundEncoding("utf-8", 0, None, against, _damage_of(path, 0, "" if codec == "utf-8" else given))
+        if against is None:
+            right, wrong = (sample[0].decode(each, "replace") for each in ("utf-8", codec))
+            raise SourceError(
+                f'{path} is in UTF-8, so the encoding "{given}" would change its letters, '
+                f'such as "{shorten(right)}" to "{shorten(wrong)}": leave --encoding out.'
+            )
+    mixed = two_encodings(codec, sample)
+    if mixed is not None:
+        return FoundEncoding(codec, 0, None, None, mixed=Mixed(*mixed))
+    return FoundEncoding(codec, 0, None, foreign, None, better=better_than(codec, sample))
+
+
+def _damage_of(path: Path, start: int, given: str = "") -> Damage:
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    foreign_bytes = characters = 0
+    with path.open("rb") as file:
+        file.seek(start)
+        while block := file.read(BLOCK_BYTES):
+            text = decoder.decode(block)
+            escaped = len(ESCAPED_BYTE.findall(text))
+            foreign_bytes += escaped
+            characters += len(text) - len(text.encode("ascii", "ignore")) - escaped
+    return Damage(foreign_bytes + len(decoder.decode(b"", final=True)), characters, given)
+
+
+def _certain(path: Path, codec: str, start: int) -> FoundEncoding:
+    foreign = first_foreign(path, codec, start)
+    if codec != "utf-8" or foreign is None or foreign.fault is not Fault.FOREIGN_BYTE:
+        return FoundEncoding(codec, start, None, foreign)
+    damage = _damage_of(path, start)
+    return FoundEncoding(codec, start, None, foreign, damage if damage.characters >= damage.foreign_bytes else None)
+
+
+def _unmarked(path: Path, head: bytes) -> FoundEncoding:
+    utf_16 = _utf_16_of(head)
+    if utf_16 is not None:
+        return FoundEncoding(utf_16, 0, Detected(99, 0, ()), first_foreign(path, utf_16, 0))
+    foreign = first_foreign(path, "utf-8", 0)
+    if foreign is None or foreign.fault is not Fault.FOREIGN_BYTE:
+        return FoundEncoding("utf-8", 0, None, foreign)
+    sample = sample_of(path)
+    if is_mostly_utf_8(sample):
+        return FoundEncoding("utf-8", 0, None, foreign, _damage_of(path, 0))
+    found = detect(sample)
+    if found is None:
+        return FoundEncoding("utf-8", 0, None, foreign)
+    codec, detected = found
+    mixed = two_encodings(codec, sample)
+    if mixed is not None:
+        return FoundEncoding(codec, 0, mixed=Mixed(*mixed))
+    return FoundEncoding(codec, 0, detected, first_foreign(path, codec, 0))
+
+
 def _utf_16_of(head: bytes) -> str | None:
     """Return utf-16-le or utf-16-be if NULs stand where that encoding has them for ASCII characters."""
     head = head[: len(head) // 2 * 2]
@@ -177,105 +233,3 @@ def _utf_16_of(head: bytes) -> str | None:
         if "\0" not in text:
             return codec
     return None
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    """Yield the pieces of the file's text that hold a byte outside ASCII."""
-    rest = b""
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            if rest.isascii() and block.isascii():
-                rest = block[-PIECE_LIMIT_BYTES:]
-                rest = b"" if PIECE.fullmatch(rest) is None and PIECE.fullmatch(rest[-1:]) is None else rest
-                continue
-            block = rest + block
-            pieces = PIECE.findall(block)
-            rest = pieces.pop() if pieces and block.endswith(pieces[-1]) else b""
-            yield from (piece for piece in pieces if not piece.isascii())
-            if len(rest) > PIECE_LIMIT_BYTES:
-                rest = b""
-    if not rest.isascii():
-        yield PIECE.findall(rest)[-1]
-
-
-def _sample(path: Path) -> list[bytes]:
-    """Return different pieces with bytes outside ASCII, in the file's order, SAMPLE_BYTES together at most."""
-    sample: dict[bytes, None] = {}
-    size = 0
-    for piece in _pieces(path):
-        if len(piece) <= PIECE_LIMIT_BYTES and piece not in sample:
-            sample[piece] = None
-            size += len(piece)
-            if size >= SAMPLE_BYTES:
-                break
-    return list(sample)
-
-
-def _detect(sample: list[bytes]) -> tuple[str, Detected] | None:
-    """Return the encoding that fits the pieces best; None if none does, or if they are UTF-8 with a damage."""
-    valid = sum(_is_utf_8(piece) for piece in sample)
-    if not sample or valid * 2 >= len(sample):
-        return None  # any other encoding would make nonsense of the good ones
-    everything = b"\n".join(sample)
-    size = 0
-    measured: list[bytes] = []
-    for piece in sample:
-        size += len(piece)
-        if size > MEASURED_BYTES and measured:
-            break
-        measured.append(piece)
-    scores: list[tuple[float, Charset, str]] = []
-    for charset in CHARSETS:
-        try:
-            everything.decode(charset.codec)
-            text = b"\n".join(measured).decode(charset.codec)
-        except UnicodeDecodeError:
-            continue
-        scores.append((_score(charset, b"\n".join(measured), text), charset, text))
-    high_bytes = sum(byte > 0x7F for byte in b"".join(measured))
-    scores = [each for each in scores if _is_enough(each[0], each[1], high_bytes)]
-    if not scores:
-        return None
-    best, chosen, reading = max(scores, key=lambda each: each[0])  # the first of equals
-    near = [(charset, text) for score, charset, text in scores if score >= best - NEAR_SCORE and text != reading]
-    # What the percentage is: the share of the words that the encoding's languages could have, less the share that
-    # charset-normalizer takes for noise (its `chaos`); less when few words speak for it (1 word: half, 9 words:
-    # nine tenths); shared with each different reading that fits as well. Never 100: it is a guess.
-    different_readings = len({text for _, text in near})
-    confidence = min(1.0, max(0.0, best)) * len(sample) / (len(sample) + 1) / (1 + different_readings)
-    return chosen.codec, Detected(min(99, max(1, round(confidence * 100))), tuple(each.codec for each, _ in near[:3]))
-
-
-def _score(charset: Charset, data: bytes, text: str) -> float:
-    fitting = fit(charset, text)
-    if fitting < LEAST_SCORE:
-        return 0.0
-    # One encoding at a time: asked for all, charset-normalizer 3.5 leaves out those that come late in its list.
-    matches = from_bytes(
-        data,
-        steps=1,
-        chunk_size=len(data),
-        threshold=1.0,
-        cp_isolation=[charset.codec],
-        preemptive_behaviour=False,
-        enable_fallback=False,
-    )
-    match = matches.best()
-    if match is None:
-        return 0.0
-    known = FIRST_CHOICE_BONUS if charset is CHARSETS[0] else -RARE_MALUS if charset.is_rare else 0.0
-    return fitting - match.chaos + match.coherence * COHERENCE_WEIGHT + known
-
-
-def _is_enough(score: float, charset: Charset, high_bytes: int) -> bool:
-    if charset.common[0]:
-        return score >= LEAST_EAST_ASIAN_SCORE and high_bytes >= LEAST_EAST_ASIAN_BYTES
-    return score >= LEAST_SCORE
-
-
-def _is_utf_8(piece: bytes) -> bool:
-    try:
-        piece.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

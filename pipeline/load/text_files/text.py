@@ -18,7 +18,7 @@ row, so it is not counted either.
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, takewhile
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -34,6 +34,7 @@ from pipeline.load.table import (
     Record,
     Table,
     about_title_rows,
+    check_width,
     chunked,
     content_of,
     find_header,
@@ -43,9 +44,25 @@ from pipeline.load.table import (
     trimmed,
     unmasked,
 )
+from pipeline.load.text_files.detection import LEAST_CONFIDENCE_PERCENT, Detected
 from pipeline.load.text_files.dialect import SEP_LINE, TYPE_LINE_START, checked_delimiter, find_delimiter
-from pipeline.load.text_files.encodings import LINE_LIMIT_CHARACTERS, Detected, Fault, Foreign, find_encoding
-from pipeline.load.text_files.quotes import BrokenLine, BrokenLines, LineFile, RecordReader, mended, raise_cell_limit
+from pipeline.load.text_files.encodings import (
+    LINE_LIMIT_CHARACTERS,
+    Fault,
+    Foreign,
+    FoundEncoding,
+    Mixed,
+    find_encoding,
+)
+from pipeline.load.text_files.quotes import (
+    BrokenLine,
+    BrokenLines,
+    HeadedFile,
+    LineFile,
+    RecordReader,
+    mended,
+    raise_cell_limit,
+)
 
 FRAME_CELLS = 1_000_000  # bounds memory where the header is wide
 
@@ -69,37 +86,28 @@ class _Outline(NamedTuple):
     broken: BrokenLines
 
 
-class _HeadedFile(io.TextIOBase):
-    """A text file with one line of our own before its first."""
-
-    def __init__(self, line: str, file: TextIO) -> None:
-        self._line = line
-        self._file = file
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1, /) -> str:
-        line, self._line = self._line, ""
-        return line or self._file.read(-1 if size is None else size)
-
-
 def open_text(path: Path, options: LoadOptions) -> Table:
     """Return the file's table. It has been read through; raises SourceError if it is no text or no table.
 
     Rows with broken quotes come out with `Row.broken`. `Table.findings` tells of an encoding that was found by
-    comparing, and of rows above the header.
+    comparing or is given against what fits, and of rows above the header.
     """
     with reading(path):
         _check_content(path)
         found = find_encoding(path, options.encoding)
         layout = _layout_of(path, found.codec, found.start, options)
         if found.foreign is not None:
-            raise SourceError(_about_foreign(path, found.start, layout, found.foreign))
+            raise SourceError(_about_foreign(path, layout, found, found.foreign))
+        if found.mixed is not None:
+            raise SourceError(_about_mixed(path, layout, found.mixed))
+        if found.detected is not None and found.detected.confidence_percent < LEAST_CONFIDENCE_PERCENT:
+            raise SourceError(_about_unsure(path, layout, found.detected))
         outline = _outline_of(path, layout, options)
         findings: tuple[Finding, ...] = ()
         if found.detected is not None:
             findings = (_about_encoding(path, layout, found.detected),)
+        if found.better is not None:
+            findings = (_about_better(path, layout, found.better),)
     header = outline.header
     if options.header_row is None:
         findings += about_title_rows(outline.above)
@@ -147,13 +155,11 @@ def _open(path: Path, layout: _Layout, errors: str = "strict") -> TextIO:
     return io.TextIOWrapper(file, layout.encoding, errors, newline="")
 
 
-def _about_foreign(path: Path, start: int, layout: _Layout, foreign: Foreign) -> str:
+def _about_foreign(path: Path, layout: _Layout, found: FoundEncoding, foreign: Foreign) -> str:
     if foreign.fault is Fault.LONG_LINE:
-        return (
-            f"{path} has a line of more than {LINE_LIMIT_CHARACTERS:,} characters, so it is no inventory: "
-            "export it again as CSV UTF-8."
-        )
-    in_sep_line = (layout.start - start) // len("=".encode(layout.encoding))
+        limit = f"a line of more than {LINE_LIMIT_CHARACTERS:,} characters"
+        return f"{path} has {limit}, so it is no inventory: export it again as CSV UTF-8."
+    in_sep_line = (layout.start - found.start) // len("=".encode(layout.encoding))
     row = _row_of_character(path, layout, foreign.characters_before - in_sep_line)
     if foreign.fault is Fault.NUL:
         return (
@@ -161,12 +167,25 @@ def _about_foreign(path: Path, start: int, layout: _Layout, foreign: Foreign) ->
             "so it is a binary file, a damaged one, or UTF-16 without its mark: export it again as CSV UTF-8, "
             "or try --encoding utf-16."
         )
-    other = "cp850" if layout.encoding == "cp1252" else "cp1252"
-    return (
+    where = (
         f"{path} row {row} is not in the encoding {layout.encoding}, at byte offset "
-        f"{foreign.offset:,} (0x{foreign.byte:02X}): save the file as CSV UTF-8, "
-        f"or name its encoding, such as --encoding {other}."
+        f"{foreign.offset:,} (0x{foreign.byte:02X})"
     )
+    if found.damage is not None:
+        is_one = found.damage.foreign_bytes == 1
+        count = "the only such byte" if is_one else f"the first of {found.damage.foreign_bytes:,} such bytes"
+        cells = "that cell" if is_one else "these cells"
+        also = f", and leave --encoding {found.damage.given} out" if found.damage.given else ""
+        return (
+            f"{where}, {count}, while all other letters outside ASCII ({found.damage.characters:,}) are, and would "
+            f"change in another encoding: write {cells} anew, or export the file again as CSV UTF-8{also}."
+        )
+    if found.better is not None:
+        return f"{where}, and its letters fit {found.better}: leave --encoding out, or name {found.better}."
+    if found.start:  # behind a byte order mark, which no other encoding may be given against
+        return f"{where}, which the file's byte order mark says it is: export the file again as CSV UTF-8."
+    other = "cp850" if layout.encoding == "cp1252" else "cp1252"
+    return f"{where}: save the file as CSV UTF-8, or name its encoding, such as --encoding {other}."
 
 
 def _row_of_character(path: Path, layout: _Layout, index: int) -> int:
@@ -183,20 +202,74 @@ def _row_of_character(path: Path, layout: _Layout, index: int) -> int:
         return 1 + sum(1 for _ in takewhile(lambda _: records.line_index <= lines_before, records))
 
 
+def _about_mixed(path: Path, layout: _Layout, mixed: Mixed) -> str:
+    as_read, other = (piece.decode(layout.encoding, "replace") for piece in mixed)
+    utf_8_row, _ = _first_cell(path, layout, lambda cell: as_read in cell, errors="replace")
+    other_row, _ = _first_cell(path, layout, lambda cell: other in cell, errors="replace")
+    return (
+        f'{path} is in two encodings, row {utf_8_row} ("{shorten(mixed.utf_8.decode())}") in UTF-8 and '
+        f'row {other_row} ("{shorten(other)}") in another, such as {layout.encoding}, '
+        "so one of them would be sent with wrong letters: export both parts again as CSV UTF-8 from where they came."
+    )
+
+
+def _about_unsure(path: Path, layout: _Layout, detected: Detected) -> str:
+    return (
+        f"{path} is not in UTF-8, and its encoding is not certain enough: {layout.encoding} is "
+        f"{_sureness(path, layout, detected, 'would read')}: name the encoding, such as --encoding {layout.encoding}, "
+        "or export the file again as CSV UTF-8."
+    )
+
+
 def _about_encoding(path: Path, layout: _Layout, detected: Detected) -> Finding:
-    """Return the finding that tells of the guess, with the first cell that shows whether it is right."""
-    message = f"read as {layout.encoding}, which is {detected.confidence_percent} % sure"
-    example = ""
-    with _open(path, layout) as file:
+    """Return the finding that tells of the guess, why it is no surer, and the first cell that shows if it is right."""
+    message = f"read as {layout.encoding}, which is {_sureness(path, layout, detected, 'reads')}"
+    return finding(Code.DETECTED_ENCODING, message)
+
+
+def _sureness(path: Path, layout: _Layout, detected: Detected, reads: str) -> str:
+    sureness = f"{detected.confidence_percent} % sure, {_reason_of(detected)}"
+    row_number, cell = _first_cell(path, layout, lambda cell: not cell.isascii())
+    return f'{sureness}; row {row_number} {reads} "{shorten(cell)}"' if cell else sureness
+
+
+def _reason_of(detected: Detected) -> str:
+    if not detected.words:
+        return "because every other byte is a NUL"
+    count = "only one word" if detected.words == 1 else f"{detected.words:,} words"
+    reason = f"with {count} outside ASCII to judge by"
+    if detected.others:
+        reason += f", and {' or '.join(detected.others)} would read other letters"
+    return reason
+
+
+def _about_better(path: Path, layout: _Layout, better: str) -> Finding:
+    """Return the finding that another encoding fits better than the given one, with a cell as both read it."""
+
+    def as_better(cell: str) -> str:
+        return cell.encode(layout.encoding, "replace").decode(better, "replace")
+
+    message = f"read as {layout.encoding}, as --encoding says, but the letters fit {better} better"
+    row_number, cell = _first_cell(path, layout, lambda cell: as_better(cell) != cell)
+    if cell:
+        message += f'; row {row_number} reads "{shorten(cell)}" and would read "{shorten(as_better(cell))}"'
+    hint = (
+        f"if the second is right, leave `--encoding` out or name `--encoding {better}`; if the first is, nothing to do"
+    )
+    return finding(Code.DETECTED_ENCODING, message, hint=hint)
+
+
+def _first_cell(
+    path: Path, layout: _Layout, is_wanted: Callable[[str], bool], errors: str = "strict"
+) -> tuple[int, str]:
+    """Return row number and text of the first wanted cell, (0, "") if there is none."""
+    with _open(path, layout, errors) as file:
         for row_number, record in enumerate(RecordReader(file, layout.delimiter), start=1):
             cells = [record.text] if isinstance(record, BrokenLine) else record
-            example = next((cell for cell in cells if not cell.isascii()), "")
-            if example:
-                message += f'; row {row_number} reads "{shorten(example)}"'
-                break
-    if detected.others:
-        message += f"; {' or '.join(detected.others)} would read other letters"
-    return finding(Code.DETECTED_ENCODING, message, value=example)
+            for cell in cells:
+                if is_wanted(cell):
+                    return row_number, cell
+    return 0, ""
 
 
 def _lead_of(path: Path, layout: _Layout, options: LoadOptions) -> list[Record]:
@@ -230,6 +303,7 @@ def _outline_of(path: Path, layout: _Layout, options: LoadOptions) -> _Outline:
     if index is None:
         raise SourceError(f"{path} has no header, it holds only blank lines: export it again.")
     header = lead[index]
+    check_width(path, header.cells)
     if header.broken:
         raise SourceError(
             f"{path} row {header.row_number}, the header, cannot be read, {header.broken}: write each quote inside a "
@@ -253,7 +327,7 @@ def _values(path: Path, layout: _Layout, broken: BrokenLines, width: int, frame_
     with (
         _open(path, layout) as file,
         pd.read_csv(
-            LineFile(chain((line,), mended(file, broken))) if broken else _HeadedFile(line, file),
+            LineFile(chain((line,), mended(file, broken))) if broken else HeadedFile(line, file),
             engine="c",
             sep=layout.delimiter,
             header=None,
@@ -279,6 +353,12 @@ def _witnesses(path: Path, layout: _Layout, broken: BrokenLines) -> Iterator[lis
         yield from csv.reader(mended(file, broken) if broken else file, delimiter=layout.delimiter)
 
 
+def agree(values: tuple[str, ...], witness: list[str]) -> bool:
+    """Return whether pandas' cells, as many as the header has, are csv.reader's, "" where it has fewer."""
+    width = len(values)
+    return values == tuple(witness[:width]) + ("",) * (width - len(witness))
+
+
 def _data_records(path: Path, layout: _Layout, outline: _Outline, chunk_rows: int) -> Iterator[Record]:
     """Yield the records below the header, the values from pandas, their number vouched for by csv.reader."""
     width = len(outline.header)
@@ -292,7 +372,7 @@ def _data_records(path: Path, layout: _Layout, outline: _Outline, chunk_rows: in
             both = zip(values_of_all, _witnesses(path, layout, outline.broken), strict=True)
             for row_number, (values, witness) in enumerate(both, start=1):
                 own_width = len(witness)
-                if values != tuple(witness[:width]) + ("",) * (width - own_width):
+                if not agree(values, witness):
                     raise SourceError(_disagreement(path, row_number))
                 is_broken = row_number == broken_row_number
                 if row_number > outline.header_row_number:

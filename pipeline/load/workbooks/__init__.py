@@ -7,6 +7,8 @@ extent.py     how large a rectangle a sheet's cells span
 sheet_xml.py  sheets of .xlsx and .xlsm
 sheet_bin.py  sheets of .xlsb
 sheet_ods.py  sheets of .ods
+row_ods.py    cells of .ods that calamine misreads
 ole.py        .xls
+traps.py      what calamine does not show of a sheet
 merged.py     merged cells, in the header and below
 """

@@ -7,6 +7,8 @@ the process when it gets no memory: one stray cell at XFD1048576 asks for 412 GB
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from pipeline.errors import SourceError
 
 SHEET_ROWS = 1_048_576
@@ -52,6 +54,19 @@ def check_extent(path: Path, sheet: str, extent: Extent, others: int = 0) -> Non
         f'{path} sheet "{sheet}" has {extent.last_row:,} rows and {extent.last_column:,} columns, more than the '
         f"{RECTANGLE_LIMIT_CELLS:,} cells that a sheet may have here: split it, or save it as CSV UTF-8."
     )
+
+
+def check_twice(path: Path, part: str, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+    """Raise SourceError when a place, the row's number times SHEET_COLUMNS plus the column's, is there twice."""
+    # calamine keeps one of the cells and drops the others without a word
+    in_order = np.sort(places)
+    twice = in_order[1:][in_order[1:] == in_order[:-1]]
+    if len(twice):
+        row, column = divmod(int(twice[0]) - 1, SHEET_COLUMNS)
+        raise SourceError(
+            f"{path} holds the cell {a1(row, column + 1)} twice in its part {part}, which no spreadsheet program "
+            "writes, so one of both would be lost: mend it where it comes from and export it again."
+        )
 
 
 def a1(row: int, column: int) -> str:

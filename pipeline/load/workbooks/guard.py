@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import ElementTree as DefusedElementTree
@@ -16,10 +15,18 @@ from defusedxml.common import DefusedXmlException
 from pipeline.load.table import OLE_MAGIC
 from pipeline.load.workbooks.extent import RECTANGLE_LIMIT_CELLS, Corners, check_extent
 from pipeline.load.workbooks.ole import check_ole
-from pipeline.load.workbooks.package import Package, damaged, open_package, protected
+from pipeline.load.workbooks.package import (
+    Package,
+    check_encoding,
+    damaged,
+    declares_entities,
+    open_package,
+    protected,
+)
 from pipeline.load.workbooks.sheet_bin import binary_sheets, check_binary_strings, scan_binary_sheet
 from pipeline.load.workbooks.sheet_ods import CONTENT_PART, check_tables
-from pipeline.load.workbooks.sheet_xml import Traps, check_encoding, declares_entities, parse_sheet, scan_sheet
+from pipeline.load.workbooks.sheet_xml import parse_sheet, scan_sheet
+from pipeline.load.workbooks.traps import Traps, Unshown
 
 OFFICE_DOCUMENT = "/officeDocument"
 STYLES = "/styles"
@@ -34,13 +41,6 @@ MANIFEST_PART = "META-INF/manifest.xml"
 BINARY_ENDING = ".bin"
 
 
-class Hidden(NamedTuple):
-    """What calamine does not show of a sheet."""
-
-    traps: Traps  # error cells and uncalculated formulas
-    merged: tuple[Corners, ...] | None  # merged ranges; None where calamine shows them itself
-
-
 @dataclass(frozen=True)
 class Guard:
     """A workbook that calamine may open; each sheet is still to be checked before calamine reads it."""
@@ -48,15 +48,15 @@ class Guard:
     path: Path
     package: Package | None  # None for an .xls
     sheets: dict[str, tuple[str, ...]]  # sheet name -> the parts that it may stand in; none for .xls and .ods
-    merged: dict[str, tuple[Corners, ...]]  # sheet name -> its merged ranges; of .ods only
+    tables: dict[str, Unshown]  # sheet name -> what calamine does not show of it; of .ods only
 
-    def hidden_in(self, sheet: str) -> Hidden:
+    def unshown_in(self, sheet: str) -> Unshown:
         """Return what calamine does not show of the sheet, as far as its format tells.
 
         Raises SourceError when the sheet's part is missing, damaged or too large.
         """
         if self.package is None or not self.sheets:
-            return Hidden({}, self.merged.get(sheet))
+            return self.tables.get(sheet, Unshown({}, None))
         parts = self.sheets.get(sheet, ())
         traps: Traps = {}
         merged: tuple[Corners, ...] | None = None
@@ -69,7 +69,7 @@ class Guard:
                 traps = _checked_xml(self.package, sheet, part)
         if not parts:
             raise damaged(self.path, f'its sheet "{sheet}" is missing')
-        return Hidden(traps, merged)
+        return Unshown(traps, merged)
 
 
 @contextmanager
@@ -87,11 +87,11 @@ def guarded(path: Path) -> Iterator[Guard]:
         return
     with open_package(path) as package:
         sheets: dict[str, tuple[str, ...]] = {}
-        merged: dict[str, tuple[Corners, ...]] = {}
+        tables: dict[str, Unshown] = {}
         if package.holds(CONTENT_PART):
             if package.holds(MANIFEST_PART) and b"encryption-data" in package.content(MANIFEST_PART):
                 raise protected(path)
-            merged = check_tables(package)
+            tables = check_tables(package)
         workbook = _workbook_part(package)
         if workbook is not None:
             relations = _relations(package, workbook)
@@ -99,7 +99,7 @@ def guarded(path: Path) -> Iterator[Guard]:
             for part in {part for each in relations.values() if each.kind.endswith(STYLES) for part in each.parts}:
                 package.check_size(part, STYLES_LIMIT_BYTES)
             sheets = _sheet_parts(package, workbook, relations)
-        yield Guard(path, package, sheets, merged)
+        yield Guard(path, package, sheets, tables)
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,13 @@ class MergedRange(NamedTuple):
     name: str  # as a spreadsheet shows it: A1:B2
 
 
-def merged_ranges(path: Path, sheet: CalamineSheet, found: tuple[Corners, ...] | None) -> tuple[MergedRange, ...]:
+def merged_ranges(
+    path: Path, sheet: CalamineSheet, found: tuple[Corners, ...] | None, offset: int
+) -> tuple[MergedRange, ...]:
     """Return the sheet's merged ranges from top to bottom: those `found`, else calamine's.
 
-    Raises SourceError when one runs backwards.
+    The records begin in the column of index `offset`. Raises SourceError when one runs backwards.
     """
-    offset = sheet.start[1] if sheet.start else 0
     ranges = []
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or () if found is None else found:
         name = f"{a1(top + 1, left + 1)}:{a1(bottom + 1, right + 1)}"

@@ -8,21 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import SourceError
-from pipeline.load.workbooks.extent import Extent, check_extent
+from pipeline.load.workbooks.extent import RECTANGLE_LIMIT_CELLS
 from pipeline.load.workbooks.package import damaged
 
 XLS_ROWS, XLS_COLUMNS = 65_536, 256
 FILE_LIMIT_BYTES = 512 << 20
 DIRECT_FAT_SECTORS = 109
 LAST_REGULAR_SECTOR = 0xFFFFFFFA
-END_OF_CHAIN = 0xFFFFFFFE
 STREAM, ROOT = 2, 5
 DIRECTORY_ENTRY_BYTES = 128
 
-DIMENSIONS, STRINGS = 0x200, 0xFC
+BEGIN, DIMENSIONS, STRINGS = 0x809, 0x200, 0xFC  # BEGIN is BOF, at the head of each sheet (MS-XLS 2.4.21)
 DIMENSIONS_LAYOUT = {10: "<4H", 14: "<2I2H"}  # first row, row behind the last one, the same for columns; BIFF5, BIFF8
 CELLS = frozenset({0x06, 0x7E, 0xBD, 0xD6, 0xFD, 0x203, 0x204, 0x205, 0x27E})
 """Formula, RK, MulRk, RString, LabelSst, Number, Label, BoolErr, RK: row and column come first (MS-XLS 2.4)."""
+SEVERAL_CELLS = 0xBD  # MulRk: the last column comes last
 LEAST_STRING_BYTES = 3
 
 
@@ -122,28 +122,45 @@ class _Container:
 
 
 def _check_records(path: Path, stream: bytes) -> None:
-    place = cells = last_row = last_column = 0
-    stray = (0, 0)
-    while place + 4 <= len(stream):
-        kind, size = struct.unpack_from("<HH", stream, place)
-        place += 4
-        if kind in CELLS and size >= 4:
-            row, column = struct.unpack_from("<HH", stream, place)
-            if kind == 0xBD and size >= 6:
-                (column,) = struct.unpack_from("<H", stream, min(place + size, len(stream)) - 2)
-            cells += 1
-            last_row = max(last_row, row + 1)
-            if column >= last_column:
-                last_column, stray = column + 1, (row + 1, column + 1)
+    rectangle = places = 0
+    last_row = last_column = 0
+    for kind, content in _records(stream):
+        if kind in CELLS and len(content) >= 4:
+            row, column = struct.unpack_from("<HH", content)
+            if kind == SEVERAL_CELLS and len(content) >= 6:
+                (column,) = struct.unpack_from("<H", content, len(content) - 2)
             if column >= XLS_COLUMNS:
                 raise damaged(path, f"it has a cell in column {column + 1:,}, and an .xls has {XLS_COLUMNS}")
-        elif kind == DIMENSIONS and size in DIMENSIONS_LAYOUT:
-            top, rows, left, columns = struct.unpack_from(DIMENSIONS_LAYOUT[size], stream, place)
-            if not (top <= rows <= XLS_ROWS and left <= columns <= XLS_COLUMNS):
-                raise damaged(path, f"it claims {rows:,} rows and {columns:,} columns")
-        elif kind == STRINGS and size >= 8:
-            (claimed,) = struct.unpack_from("<I", stream, place + 4)
-            if claimed * LEAST_STRING_BYTES > len(stream):
-                raise damaged(path, f"it claims {claimed:,} strings and has no room for them")
-        place += size
-    check_extent(path, "any", Extent(last_row, last_column, cells, stray, stray))
+            last_row, last_column = max(last_row, row + 1), max(last_column, column + 1)
+            rectangle = last_row * last_column
+        elif kind == BEGIN:
+            places += rectangle
+            rectangle = last_row = last_column = 0
+        else:
+            _check_claims(path, kind, content, len(stream))
+    if places + rectangle > RECTANGLE_LIMIT_CELLS:  # calamine lays out all sheets when it opens the file
+        raise SourceError(
+            f"{path} has sheets that span {places + rectangle:,} cells in all, more than the "
+            f"{RECTANGLE_LIMIT_CELLS:,} that an .xls may have here: delete the cells far from all others, or save each "
+            "sheet as CSV UTF-8."
+        )
+
+
+def _records(stream: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield type and content of each record; the last one may be cut off."""
+    place = 0
+    while place + 4 <= len(stream):
+        kind, size = struct.unpack_from("<HH", stream, place)
+        yield kind, stream[place + 4 : place + 4 + size]
+        place += 4 + size
+
+
+def _check_claims(path: Path, kind: int, content: bytes, stream_bytes: int) -> None:
+    if kind == DIMENSIONS and len(content) in DIMENSIONS_LAYOUT:
+        top, rows, left, columns = struct.unpack_from(DIMENSIONS_LAYOUT[len(content)], content)
+        if not (top <= rows <= XLS_ROWS and left <= columns <= XLS_COLUMNS):
+            raise damaged(path, f"it claims {rows:,} rows and {columns:,} columns")
+    elif kind == STRINGS and len(content) >= 8:
+        (claimed,) = struct.unpack_from("<I", content, 4)
+        if claimed * LEAST_STRING_BYTES > stream_bytes:
+            raise damaged(path, f"it claims {claimed:,} strings and has no room for them")

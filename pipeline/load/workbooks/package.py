@@ -4,6 +4,7 @@ calamine believes what a zip directory says and aborts the whole process when me
 is going to read is measured here first, while it is decompressed.
 """
 
+import re
 import struct
 import zipfile
 import zlib
@@ -102,6 +103,25 @@ def protected(path: Path) -> SourceError:
     return SourceError(
         f"{path} is protected by a password, so it cannot be read: open it in Excel and save it without one."
     )
+
+
+def declares_entities(package: Package, part: str) -> SourceError:
+    """Return the error for a part with a DTD, which ECMA-376 part 2 forbids and attackers like."""
+    return SourceError(
+        f"{package.path} is not read, its part {part} declares entities, which no spreadsheet program writes: "
+        "take the workbook from a source you trust, or export it again."
+    )
+
+
+def check_encoding(package: Package, part: str, head: bytes) -> None:
+    """Raise SourceError unless the part, which begins with `head`, is in UTF-8."""
+    # calamine finds no cell in UTF-16, which would be a sheet lost without a word
+    declared = re.match(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)", head)
+    name = declared[1].decode("ascii", "replace").lower() if declared else "utf-8"
+    if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in head[:64] or name not in {"utf-8", "utf8", "us-ascii"}:
+        raise SourceError(
+            f"{package.path} cannot be read, its part {part} is not in UTF-8: open it in Excel and save it again."
+        )
 
 
 @contextmanager

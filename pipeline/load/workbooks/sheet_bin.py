@@ -1,13 +1,16 @@
 """What the records of an .xlsb sheet tell before calamine reads it (MS-XLSB 2.1.4): extent, errors, merged cells."""
 
 import struct
+from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.load.workbooks.extent import SHEET_COLUMNS, SHEET_ROWS, Corners, Extent
+import numpy as np
+
+from pipeline.load.workbooks.extent import SHEET_COLUMNS, SHEET_ROWS, Corners, Extent, check_twice
 from pipeline.load.workbooks.package import Package, damaged
-from pipeline.load.workbooks.sheet_xml import Trap, Traps
+from pipeline.load.workbooks.traps import Trap, Traps
 from pipeline.model import CellType
 
 ROW_HEADER = 0  # BrtRowHdr: the row's index comes first (2.4.742)
@@ -46,12 +49,12 @@ class BinarySheet(NamedTuple):
 def scan_binary_sheet(package: Package, part: str) -> BinarySheet:
     """Return how far the cells with content reach, its error cells, which calamine shows as empty, and merged ranges.
 
-    Raises SourceError when a cell lies outside of a sheet.
+    Raises SourceError when a cell lies outside of a sheet or is there twice.
     """
-    row = cells = 0
+    row = 0
+    places = array("q")  # of the cells: the row times SHEET_COLUMNS plus the column
     traps: Traps = {}
     merged: list[Corners] = []
-    lowest = rightmost = (0, 0)
     for kind, content in _records(package.path, part, package.blocks(part)):
         if kind == MERGED_CELLS and len(content) >= MERGED_BYTES:
             top, bottom, left, right = struct.unpack("<4I", content[:MERGED_BYTES])
@@ -65,19 +68,25 @@ def scan_binary_sheet(package: Package, part: str) -> BinarySheet:
         if kind == ROW_HEADER:
             row = index + 1
         else:
-            cells += 1
             column = index + 1
             if row > SHEET_ROWS or column > SHEET_COLUMNS:
                 raise damaged(package.path, f"its part {part} has a cell outside of any sheet")
+            places.append(row * SHEET_COLUMNS + column)
             if kind in ERROR_CELLS and len(content) > LEAST_CELL_BYTES:
                 text = ERRORS.get(content[LEAST_CELL_BYTES], "#UNKNOWN!")
                 traps[row] = (*traps.get(row, ()), Trap(index, text, CellType.ERROR))
-            if row >= lowest[0]:
-                lowest = (row, column)
-            if column > rightmost[1]:
-                rightmost = (row, column)
-    extent = Extent(lowest[0], rightmost[1], cells, lowest, rightmost)
-    return BinarySheet(extent, traps, tuple(merged))
+    check_twice(package.path, part, np.frombuffer(places, np.int64))
+    return BinarySheet(_extent_of(np.frombuffer(places, np.int64)), traps, tuple(merged))
+
+
+def _extent_of(places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Extent:
+    if not len(places):
+        return Extent()
+    columns = (places - 1) % SHEET_COLUMNS + 1
+    (last_row, column), (row, last_column) = (
+        (int(places[index] - 1) // SHEET_COLUMNS, int(columns[index])) for index in (places.argmax(), columns.argmax())
+    )
+    return Extent(last_row, last_column, len(places), (last_row, column), (row, last_column))
 
 
 def check_binary_strings(package: Package, part: str) -> None:

@@ -1,4 +1,4 @@
-"""How far the tables of an .ods reach and which cells are merged, from content.xml (OpenDocument 1.2, 1, 9.1, 19.675).
+"""How far the tables of an .ods reach, merged cells and traps, from content.xml (OpenDocument 1.2, 1, 9.1, 19.675).
 
 calamine lays out all tables when it opens the file, with every repetition carried out. Formats at the end of a table
 are repeated by the million in honest files; they hold nothing and are not counted, as in calamine.
@@ -12,15 +12,16 @@ from xml.sax.saxutils import unescape
 
 from pipeline.errors import SourceError
 from pipeline.load.workbooks.extent import SHEET_COLUMNS, SHEET_ROWS, Corners, Extent, check_extent
-from pipeline.load.workbooks.package import Package, damaged
-from pipeline.load.workbooks.sheet_xml import check_encoding, declares_entities
+from pipeline.load.workbooks.package import Package, check_encoding, damaged, declares_entities
+from pipeline.load.workbooks.row_ods import traps_in
+from pipeline.load.workbooks.traps import TRAP_LIMIT_CELLS, Trap, Traps, Unshown, too_many_traps
 
 CONTENT_PART = "content.xml"
-ROW_BEGINS = b"<table:table-row"
+ROW_BEGINS = b"<table:table-row"  # and table-row-group, which is no row
 TABLE_BEGINS = re.compile(rb"<table:table(?=[\s>])")
 ATTRIBUTES = rb"((?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)"
 CELL = re.compile(rb"<table:(?:covered-)?table-cell(?=[\s/>])" + ATTRIBUTES + rb">")
-ROW = re.compile(ATTRIBUTES + rb">")
+ROW = re.compile(ROW_BEGINS + rb"(?=[\s/>])" + ATTRIBUTES + rb">")
 COLUMNS_REPEATED = re.compile(rb"table:number-columns-repeated\s*=\s*[\"'](\d{1,18})[\"']")
 ROWS_REPEATED = re.compile(rb"table:number-rows-repeated\s*=\s*[\"'](\d{1,18})[\"']")
 COLUMNS_SPANNED = re.compile(rb"table:number-columns-spanned\s*=\s*[\"'](\d{1,18})[\"']")
@@ -34,17 +35,22 @@ SPACES_LIMIT = 32_767  # a cell's longest text in Excel
 CARRY_LIMIT_BYTES = 64 << 20  # of one row
 
 
-def check_tables(package: Package) -> dict[str, tuple[Corners, ...]]:
-    """Return the merged ranges of each table by its name.
+def check_tables(package: Package) -> dict[str, Unshown]:
+    """Return merged ranges and traps of each table by its name.
 
     Raises SourceError when the tables are too large to be held, or their XML is not what programs write.
     """
-    merged: dict[str, list[Corners]] = {}
-    places = row = repeated_cells = repeated_bytes = 0
+    unshown: dict[str, Unshown] = {}
+    places = row = repeated_cells = repeated_bytes = trapped_cells = 0
     sheet, extent = "", Extent()
+    traps: Traps = {}
+    merged: list[Corners] = []
+    found: tuple[Trap, ...]
     for piece in _rows(package):
-        if piece.startswith(ROW_BEGINS):
-            rows, columns, cells, repeats = _measured(piece)
+        begin = ROW.match(piece)
+        rows, found = 0, ()
+        if begin:
+            rows, columns, cells, repeats = _measured(piece, begin[1])
             if columns:
                 _check_spaces(package.path, sheet, piece)
                 held_rows = min(rows, SHEET_ROWS)
@@ -53,22 +59,38 @@ def check_tables(package: Package) -> dict[str, tuple[Corners, ...]]:
                 repeated_cells += cells * held_rows - (cells - repeats)
                 repeated_bytes += len(piece) * (held_rows - 1 + repeats)
                 if b"-spanned" in piece:
-                    merged.setdefault(sheet, []).extend(_merged(piece, row))
+                    merged += _merged(piece, row)
+                found = _traps(package, piece)
+                trapped_cells += len(found) * held_rows
             row += rows
         if repeated_cells > REPEATED_LIMIT_CELLS or repeated_bytes > REPEATED_LIMIT_BYTES:
             raise SourceError(
                 f'{package.path} sheet "{sheet}" repeats cells with content millions of times, down to row {row:,}: '
                 "delete these rows or columns and save it again, or save the sheet as CSV UTF-8."
             )
+        if trapped_cells > TRAP_LIMIT_CELLS:
+            raise too_many_traps(package.path)
+        if found:
+            traps |= dict.fromkeys(range(row - rows + 1, min(row, SHEET_ROWS) + 1), found)
         begins = list(TABLE_BEGINS.finditer(piece))
         if begins:
             if piece.startswith(ROW_BEGINS) and piece.count(b"</table:table>") < len(begins):
                 raise damaged(package.path, f'its sheet "{sheet}" has a table within a cell')
+            unshown[sheet] = Unshown(traps, tuple(merged))
+            traps, merged = {}, []
             places += extent.rectangle
             row, extent = 0, Extent()
             name = NAME.search(piece, begins[-1].end())
             sheet = unescape(name[1].decode("utf-8", "replace")) if name else ""
-    return {name: tuple(ranges) for name, ranges in merged.items()}
+    unshown[sheet] = Unshown(traps, tuple(merged))
+    return unshown
+
+
+def _traps(package: Package, piece: bytes) -> tuple[Trap, ...]:
+    try:
+        return traps_in(piece)
+    except expat.ExpatError as exc:
+        raise damaged(package.path, f"the XML of its part {CONTENT_PART} is not well-formed") from exc
 
 
 def _merged(piece: bytes, row: int) -> Iterator[Corners]:
@@ -124,10 +146,9 @@ def _feed(package: Package, parser: expat.XMLParserType, block: bytes, *, final:
         raise damaged(package.path, f"the XML of its part {CONTENT_PART} is not well-formed") from exc
 
 
-def _measured(piece: bytes) -> tuple[int, int, int, int]:
+def _measured(piece: bytes, attributes: bytes) -> tuple[int, int, int, int]:
     """Return how often the row is there, its last column, its cells with content, how many of those are repetitions."""
-    begin = ROW.match(piece, len(ROW_BEGINS))
-    again = ROWS_REPEATED.search(begin[1]) if begin else None
+    again = ROWS_REPEATED.search(attributes)
     rows = int(again[1]) if again else 1
     if b"columns-repeated" not in piece:
         cells = piece.count(b"<table:table-cell") + piece.count(b"<table:covered-table-cell")

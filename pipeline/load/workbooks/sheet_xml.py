@@ -6,6 +6,7 @@ not know, and the cells that hold a formula or an error, go through an XML parse
 
 import re
 import xml.sax
+from array import array
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from xml.sax.handler import ContentHandler
@@ -16,14 +17,14 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from pipeline.errors import SourceError
-from pipeline.load.workbooks.extent import SHEET_COLUMNS, SHEET_ROWS, Extent
-from pipeline.load.workbooks.package import Package, damaged
+from pipeline.load.workbooks.extent import RECTANGLE_LIMIT_CELLS, SHEET_COLUMNS, SHEET_ROWS, Extent, check_twice
+from pipeline.load.workbooks.package import Package, check_encoding, damaged, declares_entities
+from pipeline.load.workbooks.traps import TRAP_LIMIT_CELLS, Trap, Traps, by_row, too_many_traps
 from pipeline.model import CellType
 
 PARSED_LIMIT_ELEMENTS = 20_000_000  # about 20 s; sheets of common programs need no parser for the most part
 CARRY_LIMIT_BYTES = 16 << 20  # of one cell; Excel's longest text is 32,767 characters
 MERGE_LIMIT = 500_000
-TRAP_LIMIT_CELLS = 1_000_000
 REF_REACH = 18  # bytes behind < that a plain reference needs: c r="XFD1048576"
 LETTERS_LIMIT, DIGITS_LIMIT = 3, 7
 
@@ -37,16 +38,7 @@ CELL = re.compile(rb"<c r=[^<>]*(?<!/)>.*?</c\s*>", re.DOTALL)
 REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
 
 
-class Trap(NamedTuple):
-    """A cell that calamine shows as empty and that is not."""
-
-    column: int  # from 0
-    text: str  # #N/A and the like; "" for a formula without a result
-    cell_type: CellType  # ERROR or FORMULA
-
-
-Traps = dict[int, tuple[Trap, ...]]
-"""The traps of each row that has any, by row number (the first is 1)."""
+Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 class SheetScan(NamedTuple):
@@ -59,7 +51,7 @@ class SheetScan(NamedTuple):
 def scan_sheet(package: Package, part: str) -> SheetScan:
     """Return how far the sheet reaches and its traps. The extent may count empty formatted cells when it is small.
 
-    Raises SourceError when the XML is damaged, has a DTD, is not UTF-8, or names cells outside of a sheet.
+    Raises SourceError when the XML is damaged, has a DTD, is not UTF-8, or names cells outside of a sheet or twice.
     """
     scanned = _scan_plain(package, part)
     if scanned is None:
@@ -75,22 +67,18 @@ def parse_sheet(package: Package, part: str) -> SheetScan:
             check_encoding(package, part, block)
             break
     _parse(package, part, package.blocks(part), handler)
-    return SheetScan(handler.extent(), _by_row(handler.traps))
+    if not handler.is_ascending:
+        check_twice(package.path, part, np.frombuffer(handler.places, np.int64))
+    return SheetScan(handler.extent(), by_row(handler.traps))
 
 
 def _scan_plain(package: Package, part: str) -> SheetScan | None:
     """Return what the blocks hold, None when they hold something that only a parser understands."""
     last_row = last_column = cells = merges = 0
+    last_place = -1
+    is_ascending = True
     traps: list[tuple[int, Trap]] = []
-    prefix: re.Match[bytes] | None = None
-    for number, block in enumerate(_whole_cells(package, part)):
-        text = block
-        if number == 0:
-            check_encoding(package, part, block)
-            text = DECLARATION.sub(b"", block, count=1)
-            prefix = ROOT_PREFIX.match(text)
-        if prefix:  # the Open XML SDK of .NET writes <x:c r="A1">
-            text = text.replace(b"<" + prefix[1], b"<").replace(b"</" + prefix[1], b"</")
+    for text in _plain_texts(package, part):
         found = _plain_block(text)
         if found is None:
             return None
@@ -103,14 +91,36 @@ def _scan_plain(package: Package, part: str) -> SheetScan | None:
         last_column = max(last_column, int(columns.max(initial=0)))
         if last_row > SHEET_ROWS or last_column > SHEET_COLUMNS:
             return None
+        places = rows * SHEET_COLUMNS + columns
+        if len(places):
+            is_ascending &= bool(places[0] > last_place and (places[1:] > places[:-1]).all())
+            last_place = int(places[-1])
         if errors or (formulas and len(FORMULA.findall(text)) != len(CALCULATED.findall(text))):
             traps += _traps_of(package, part, text)
             if len(traps) > TRAP_LIMIT_CELLS:
-                raise _too_many_traps(package)
-    return SheetScan(Extent(last_row, last_column, cells, (last_row, 1), (1, last_column)), _by_row(traps))
+                raise too_many_traps(package.path)
+    if not is_ascending and cells <= RECTANGLE_LIMIT_CELLS:  # more are refused without this
+        check_twice(package.path, part, np.concatenate([_places(text) for text in _plain_texts(package, part)]))
+    return SheetScan(Extent(last_row, last_column, cells, (last_row, 1), (1, last_column)), by_row(traps))
 
 
-Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
+def _plain_texts(package: Package, part: str) -> Iterator[bytes]:
+    """Yield the part in blocks of whole cells, without its declaration and the prefix that all its tags have."""
+    prefix: re.Match[bytes] | None = None
+    for number, block in enumerate(_whole_cells(package, part)):
+        text = block
+        if number == 0:
+            check_encoding(package, part, block)
+            text = DECLARATION.sub(b"", block, count=1)
+            prefix = ROOT_PREFIX.match(text)
+        if prefix:  # the Open XML SDK of .NET writes <x:c r="A1">
+            text = text.replace(b"<" + prefix[1], b"<").replace(b"</" + prefix[1], b"</")
+        yield text
+
+
+def _places(block: bytes) -> Numbers:
+    found = _plain_block(block)
+    return found[0] * SHEET_COLUMNS + found[1] if found else np.zeros(0, np.int64)
 
 
 def _plain_block(block: bytes) -> tuple[Numbers, Numbers, bool, bool] | None:
@@ -180,17 +190,6 @@ def _whole_cells(package: Package, part: str) -> Iterator[bytes]:
     yield carry
 
 
-def check_encoding(package: Package, part: str, head: bytes) -> None:
-    """Raise SourceError unless the part, which begins with `head`, is in UTF-8."""
-    # calamine finds no cell in UTF-16, which would be a sheet lost without a word
-    declared = re.match(rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)", head)
-    name = declared[1].decode("ascii", "replace").lower() if declared else "utf-8"
-    if head[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\0" in head[:64] or name not in {"utf-8", "utf8", "us-ascii"}:
-        raise SourceError(
-            f"{package.path} cannot be read, its part {part} is not in UTF-8: open it in Excel and save it again."
-        )
-
-
 def _traps_of(package: Package, part: str, block: bytes) -> list[tuple[int, Trap]]:
     """Return the traps among the block's cells that hold a formula or an error."""
     suspects = [cell for cell in CELL.findall(block) if b"<f" in cell or ERROR_TYPE.search(cell)]
@@ -213,20 +212,14 @@ def _parse(package: Package, part: str, blocks: Iterable[bytes], handler: "_Cell
         raise declares_entities(package, part) from exc
 
 
-def declares_entities(package: Package, part: str) -> SourceError:
-    """Return the error for a part with a DTD, which ECMA-376 part 2 forbids and attackers like."""
-    return SourceError(
-        f"{package.path} is not read, its part {part} declares entities, which no spreadsheet program writes: "
-        "take the workbook from a source you trust, or export it again."
-    )
-
-
 class _Cells(ContentHandler):
     """Follows the cells of a sheet as calamine counts them, in any namespace and with any prefix."""
 
     def __init__(self, package: Package, part: str) -> None:
         super().__init__()
         self.traps: list[tuple[int, Trap]] = []
+        self.places = array("q")  # of all cells: the row times SHEET_COLUMNS plus the column
+        self.is_ascending = True
         self._package = package
         self._part = part
         self._row = 0
@@ -250,7 +243,7 @@ class _Cells(ContentHandler):
                 f"{self._part}: open it in Excel and save it again, or save it as CSV UTF-8."
             )
         if len(self.traps) > TRAP_LIMIT_CELLS:
-            raise _too_many_traps(self._package)
+            raise too_many_traps(self._package.path)
         if self._merges > MERGE_LIMIT:
             raise _too_many_merges(self._package)
 
@@ -298,6 +291,9 @@ class _Cells(ContentHandler):
         if not (1 <= self._row <= SHEET_ROWS and self._column <= SHEET_COLUMNS):
             shown = f"cell {reference[:20]}" if reference is not None else f"row of {self._column:,} cells"
             raise damaged(self._package.path, f"its part {self._part} has a {shown}, outside of any sheet")
+        place = self._row * SHEET_COLUMNS + self._column
+        self.is_ascending &= not self.places or place > self.places[-1]
+        self.places.append(place)
         self._type = attrs.get("t", "")
         self._value = None
         self._formula = self._inline = False
@@ -307,7 +303,7 @@ class _Cells(ContentHandler):
         place = (self._row, self._column)
         if self._type == "e" and text.strip():
             self.traps.append((self._row, Trap(self._column - 1, text.strip(), CellType.ERROR)))
-        elif self._formula and not text and not (self._type == "str" and self._value is not None):
+        elif self._formula and not text and not self._inline and not (self._type == "str" and self._value is not None):
             self.traps.append((self._row, Trap(self._column - 1, "", CellType.FORMULA)))
         if text or self._inline or self._formula or self._type == "str":
             self._cells += 1
@@ -329,21 +325,7 @@ def _column_number(letters: str) -> int:
     return number
 
 
-def _by_row(traps: Iterable[tuple[int, Trap]]) -> Traps:
-    rows: dict[int, list[Trap]] = {}
-    for row, trap in traps:
-        rows.setdefault(row, []).append(trap)
-    return {row: tuple(sorted(found)) for row, found in rows.items()}
-
-
 def _too_many_merges(package: Package) -> SourceError:
     return SourceError(
         f"{package.path} has a sheet with more than {MERGE_LIMIT:,} merged ranges: unmerge them in Excel and save it."
-    )
-
-
-def _too_many_traps(package: Package) -> SourceError:
-    return SourceError(
-        f"{package.path} has more than {TRAP_LIMIT_CELLS:,} cells with an error or a formula that was never "
-        "calculated: open it in Excel, mend its formulas and save it."
     )

@@ -2,10 +2,10 @@
 
 Read with python-calamine directly: it tells a number from text, which pandas' `read_excel` with `dtype=str` does not.
 Formulas come as the value that the workbook was saved with. calamine shows error values (`#N/A`) and formulas without
-a saved value as empty cells (python-calamine 0.9): for .xlsx and .xlsm `sheet_xml` finds them, in .xls, .xlsb and .ods
-they stay empty. Empty columns left of the first cell with content are left out. Dates come to the millisecond, as
-calamine rounds them; the day that never was, 1900-02-29, comes as 1900-02-28. `guard` goes first: nothing that makes
-calamine abort or take all memory reaches it.
+a saved value as empty cells (python-calamine 0.9). `traps` are those that the guard finds: both in .xlsx and .xlsm,
+errors in .xlsb and .ods, none in .xls; and in .ods the texts that calamine misreads. Empty columns left of the first
+cell with content are left out. Dates come to the millisecond, as calamine rounds them; the day that never was,
+1900-02-29, comes as 1900-02-28. `guard` goes first: nothing that makes calamine abort or take all memory reaches it.
 """
 
 import os
@@ -35,6 +35,7 @@ from pipeline.load.table import (
     Record,
     Table,
     about_title_rows,
+    check_width,
     chunked,
     find_header,
     is_blank,
@@ -43,7 +44,8 @@ from pipeline.load.table import (
     trimmed,
     unmasked,
 )
-from pipeline.load.workbooks.guard import Hidden, guarded
+from pipeline.load.workbooks.extent import SHEET_COLUMNS
+from pipeline.load.workbooks.guard import guarded
 from pipeline.load.workbooks.merged import (
     about_merged_header,
     covered,
@@ -52,7 +54,7 @@ from pipeline.load.workbooks.merged import (
     without_header_parts,
 )
 from pipeline.load.workbooks.package import damaged, protected
-from pipeline.load.workbooks.sheet_xml import Trap, Traps
+from pipeline.load.workbooks.traps import Trap, Traps, Unshown
 from pipeline.model import CellType
 
 CellValue: TypeAlias = int | float | str | bool | time | date | datetime | timedelta
@@ -69,10 +71,10 @@ def open_sheets(path: Path, options: LoadOptions) -> Iterator[Table]:
     found = False
     with reading(path), guarded(path) as guard, _understood(path), _opened(path) as workbook:
         for sheet in _chosen_sheets(path, workbook, options.sheets):
-            hidden = guard.hidden_in(sheet.name)
+            unshown = guard.unshown_in(sheet.name)
             with _silenced():
                 cells = workbook.get_sheet_by_name(sheet.name)
-            table = _table(path, cells, hidden, sheet.visible, options)
+            table = _table(path, cells, unshown, sheet.visible, options)
             if table is not None:
                 found = True
                 yield table
@@ -138,17 +140,19 @@ def _chosen_sheets(path: Path, workbook: CalamineWorkbook, chosen: tuple[str, ..
 
 
 def _table(
-    path: Path, sheet: CalamineSheet, hidden: Hidden, visible: SheetVisibleEnum, options: LoadOptions
+    path: Path, sheet: CalamineSheet, unshown: Unshown, visible: SheetVisibleEnum, options: LoadOptions
 ) -> Table | None:
-    ranges = merged_ranges(path, sheet, hidden.merged)
-    records = dropwhile(lambda record: is_blank(record.cells), _records(path, sheet, hidden.traps))
+    columns = _columns(sheet, unshown.traps)
+    ranges = merged_ranges(path, sheet, unshown.merged, columns.start)
+    records = dropwhile(lambda record: is_blank(record.cells), _records(path, sheet, unshown.traps, columns))
     lead_rows = max(HEADER_SEARCH_ROWS, options.header_row or 0)
     lead = list(islice(records, lead_rows))
     filled = filled_from_above(lead, ranges)
-    index = find_header(path, filled, options)
+    index = find_header(path, filled, options, sheet.name)
     if index is None:
         return None
     header = trimmed(filled[index].cells)
+    check_width(path, header)
     found = about_hidden(sheet.name, visible)
     found += about_merged_header(ranges, filled[index].row_number, len(header))
     if options.header_row is None:
@@ -167,43 +171,55 @@ def _table(
     )
 
 
-def _records(path: Path, sheet: CalamineSheet, traps: Traps) -> Iterator[Record]:
+def _columns(sheet: CalamineSheet, traps: Traps) -> range:
+    """Return the columns, from 0, that hold anything, those too that calamine takes for empty ones at the sides."""
+    first, behind = (sheet.start[1], sheet.end[1] + 1) if sheet.start and sheet.end else (SHEET_COLUMNS, 0)
+    for row in traps.values():
+        for trap in row:
+            if trap.text:
+                first, behind = min(first, trap.column), max(behind, trap.column + 1)
+    return range(min(first, behind), behind)
+
+
+def _records(path: Path, sheet: CalamineSheet, traps: Traps, columns: range) -> Iterator[Record]:
     """Yield the sheet's rows from its first row on, also where calamine's used range begins further down."""
-    first_column = sheet.start[1] if sheet.start else 0
+    left = sheet.start[1] - columns.start if sheet.start else 0
+    right = columns.stop - sheet.end[1] - 1 if sheet.end else 0
     row_number = 0
     with _understood(path):
         for row_number, values in enumerate(sheet.iter_rows(), start=1):
-            cells: list[str] = []
+            cells = [""] * left
             not_text: list[tuple[int, CellType]] = []
-            for index, value in enumerate(values):
+            for index, value in enumerate(values, start=left):
                 if isinstance(value, str):
                     cells.append(value)
                 else:
                     text, cell_type = _text_of(value)
                     cells.append(text)
                     not_text.append((index, cell_type))
+            cells += [""] * right
             if row_number in traps:
-                not_text += _set_traps(cells, traps[row_number], first_column)
-                not_text.sort()
+                not_text = _set_traps(cells, not_text, traps[row_number], columns.start)
             yield Record(row_number, tuple(cells), tuple(not_text))
-    width = sheet.width
     for number in sorted(number for number in traps if number > row_number):
-        cells = [""] * width
-        below = _set_traps(cells, traps[number], first_column)
-        yield from (Record(blank, ("",) * width) for blank in range(row_number + 1, number))
+        cells = [""] * len(columns)
+        below = _set_traps(cells, [], traps[number], columns.start)
+        yield from (Record(blank, ("",) * len(columns)) for blank in range(row_number + 1, number))
         yield Record(number, tuple(cells), tuple(below))
         row_number = number
 
 
-def _set_traps(cells: list[str], traps: tuple[Trap, ...], first_column: int) -> list[tuple[int, CellType]]:
-    """Write the traps' texts into the cells that calamine shows as empty, and return where and of which type."""
-    types = []
+def _set_traps(
+    cells: list[str], not_text: list[tuple[int, CellType]], traps: tuple[Trap, ...], first_column: int
+) -> list[tuple[int, CellType]]:
+    """Write the traps' texts in place of what calamine shows, and return which cells are no text now."""
+    types = dict(not_text)
     for trap in traps:
         index = trap.column - first_column
-        if 0 <= index < len(cells) and not cells[index]:
+        if 0 <= index < len(cells):
             cells[index] = trap.text
-            types.append((index, trap.cell_type))
-    return types
+            types[index] = trap.cell_type
+    return sorted((index, kind) for index, kind in types.items() if kind is not CellType.TEXT)
 
 
 def about_hidden(sheet: str, visible: SheetVisibleEnum) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-"""Hostile workbooks in a process of their own that gets little memory: one sentence, no abort. Linux only."""
+"""Hostile files in a process of their own that gets less than 1 GB more: one sentence, no abort. Linux only."""
 
 import struct
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from test_load import save_xls, save_xlsb
 from workbook_cases import MAIN, number, ods_parts, save_zip, sheet_xml, text, xlsx_parts
 
-LIMIT_BYTES = 1_500_000_000
+LIMIT_BYTES = 900_000_000
 READER = f"""
 import resource, sys
 from pathlib import Path
@@ -59,7 +59,26 @@ BLANKS = ods_parts(
     "</table:table-cell></table:table-row>"
 )
 
+LAUGHS = SMALL | {
+    "xl/worksheets/sheet1.xml": (
+        '<!DOCTYPE worksheet [<!ENTITY a0 "ha">'
+        + "".join(f'<!ENTITY a{level} "{f"&a{level - 1};" * 10}">' for level in range(1, 10))
+        + f'<!ENTITY file SYSTEM "file:///etc/hostname">]><worksheet xmlns="{MAIN}"><sheetData>'
+        '<row r="1"><c r="A1" t="inlineStr"><is><t>&a9;&file;</t></is></c></row></sheetData></worksheet>'
+    )
+}
+
+
+def written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
 HOSTILE = {
+    "laughs.xlsx": lambda path: save_zip(path, LAUGHS),
+    "wide.csv": lambda path: written(path, b",".join([b"column"] * 1_000_000) + b"\n" + b"," * 999_999 + b"\n"),
+    "sequences.cer": lambda path: written(path, b"\x30\x81\x00" * 3_000_000),
+    "zeros.csv": lambda path: written(path, bytes(20_000_000)),
     "stray.xlsx": lambda path: save_zip(path, STRAY),
     "claim.xlsx": lambda path: save_zip(path, CLAIMING),
     "bomb.xlsx": lambda path: save_zip(path, BOMB),
@@ -78,7 +97,7 @@ def read_with_little_memory(path: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_workbook_ends_in_one_sentence(tmp_path: Path, name: str) -> None:
+def test_a_hostile_file_ends_in_one_sentence(tmp_path: Path, name: str) -> None:
     """The process ends in a refusal of its own and not for want of memory."""
     path = HOSTILE[name](tmp_path / name)
 

@@ -1,6 +1,7 @@
 """The report's numbers: causes, totals, the conservation law, report.json."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -370,12 +371,13 @@ def test_the_document_holds_the_whole_run() -> None:
 
 
 def test_more_findings_than_a_document_lists_are_counted() -> None:
-    """The list is cut, the total is not."""
-    placed = ((1, number, BAD_DATE) for number in range(MOST_FINDINGS + 5))
+    """The list is cut for each severity, so that many of one hide none of another; the total is not."""
+    placed = [(1, number, ODD_LENGTH) for number in range(MOST_FINDINGS + 5)] + [(1, 99_999, BAD_DATE)]
 
     document = document_of(summary_of(COUNTS), placed, {1: SOURCES[0]})
 
-    assert (len(document["findings"]), document["findings_total"]) == (MOST_FINDINGS, MOST_FINDINGS + 5)
+    assert Counter(each["severity"] for each in document["findings"]) == {"warning": MOST_FINDINGS, "error": 1}
+    assert document["findings_total"] == MOST_FINDINGS + 6
 
 
 def test_the_document_is_written_as_utf_8(tmp_path: Path) -> None:

@@ -1,36 +1,35 @@
 """report.json: the run for machines. The shape is versioned by `schema_version`."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pipeline.findings import Finding
+from pipeline.findings import Finding, Severity
 from pipeline.model import SourceInfo
 from pipeline.report.summary import Summary, Total
 
 SCHEMA_VERSION = 1
 
 MOST_FINDINGS = 10_000
-"""Findings listed one by one; `findings_total` tells the rest, and errors.csv has every row."""
+"""Errors, warnings and repairs listed one by one, so many of each; `findings_total` tells the rest.
+
+errors.csv has every row that is not settled well, repairs.csv every repair.
+"""
 
 
 def document_of(
     summary: Summary, placed: Iterable[tuple[int, int | None, Finding]], sources: Mapping[int, SourceInfo]
 ) -> dict[str, Any]:
     """Return the report as JSON values."""
-    findings = iter(placed)
-    listed = [
-        {
-            "file": sources[source_pk].file,
-            "sheet": sources[source_pk].sheet,
-            "row": row_number,
-            **found._asdict(),
-        }
-        for source_pk, row_number, found in islice(findings, MOST_FINDINGS)
-    ]
-    total = len(listed) + sum(1 for _ in findings)
+    listed: list[dict[str, Any]] = []
+    counts = Counter[Severity]()
+    for source_pk, row_number, found in placed:
+        counts[found.severity] += 1
+        if counts[found.severity] <= MOST_FINDINGS:
+            source = sources[source_pk]
+            listed.append({"file": source.file, "sheet": source.sheet, "row": row_number, **found._asdict()})
     run = summary.run
     return {
         "schema_version": SCHEMA_VERSION,
@@ -65,7 +64,7 @@ def document_of(
         "routes": [{"collection": each.collection, "totals": _totals(each.totals)} for each in summary.routes],
         "sending": summary.stats._asdict() if summary.stats else None,
         "causes": [each._asdict() for each in summary.causes],
-        "findings_total": total,
+        "findings_total": counts.total(),
         "findings": listed,
         "next_steps": [each._asdict() for each in summary.next_steps],
     }

@@ -60,6 +60,9 @@ def match_columns(
             columns_of[name].append(index)
         elif not cell.strip().casefold().startswith(IMPORT_PREFIX):
             unused.append((index, cell))
+    if any(cell.strip().casefold().startswith(IMPORT_PREFIX) for cell in header):
+        # created.csv has a column for each property, filled with what the template made.
+        templates = {name: each for name, each in templates.items() if not columns_of.get(name)}
     composites = {name: _composite(templates[name], index_of) for name in names if name in templates}
     placed = [index for each in composites.values() if each for index in each.indexes]
     if not any(columns_of.values()) and not placed:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pipeline.certificates import without_private_keys
 from pipeline.columns import count_known_columns, match_columns, pick_values
 from pipeline.config import Settings
+from pipeline.date_orders import DateOrders
 from pipeline.declared import SerialForm
 from pipeline.editions import EDITIONS, Edition, Route
 from pipeline.errors import SourceError
@@ -175,15 +176,15 @@ def ingest_files(
             source_pk = add_source(ledger, run_id, _source_of(table, digest, columns), columns.findings)
             rows_of_table = 0
             code_at, status_at = (_own_column(table.header, name) for name in (CODE_COLUMN, STATUS_COLUMN))
-            contradicted: dict[str, Finding] = {}
+            orders = DateOrders(table.header)
             for chunk in table.chunks:
                 staged = list(judge_rows(chunk.rows, columns, rules, code_at=code_at, status_at=status_at))
                 stage_rows(ledger, run_id, source_pk, staged, blank_rows=chunk.blank_rows)
-                contradicted = _contradicted(staged, code_at) | contradicted
+                orders.take_in(staged)
                 rows_of_table += len(staged)
                 rows_read += len(staged)
                 on_rows(rows_read, max(rows_read, rows_expected))
-            for found in contradicted.values():
+            for found in orders.contradicted():
                 refuse_rows(ledger, run_id, source_pk, Code.DATE_ORDER, found)
             if not rows_of_table:
                 found = finding(Code.NO_ROWS, "a header and no rows")
@@ -201,27 +202,6 @@ def ingest_files(
                 found = found._replace(severity=Severity.WARNING)  # one line of text, and no rows that could be missed
             add_source_finding(ledger, run_id, source_pk, _judged(found, rules))
     plan_run(ledger, run_id)
-
-
-def _contradicted(staged: Sequence[StagedRow], code_at: int | None) -> dict[str, Finding]:
-    """Return for each column that mixes the orders of dates what is wrong with those that the declared order decided.
-
-    errors.csv may come without the row that proves the mixture; there the code of the row's first reading does.
-    """
-    contradicted = Code.DATE_ORDER_CONTRADICTED
-    proofs: dict[str, str] = {}
-    for row in staged:
-        for each in row.findings:
-            if each.code is contradicted:
-                proofs.setdefault(each.column, f"in row {row.row_number} {each.message}")
-            elif each.code is Code.DATE_ORDER and code_at is not None and contradicted in row.cells[code_at]:
-                proofs.setdefault(each.column, f"row {row.row_number} was refused for that when it was read first")
-    message = "the date can be read in two ways, and the declared order does not hold in this column"
-    return {
-        # The column is shortened already, as the ledger has it.
-        column: finding(contradicted, f"{message}: {proof}")._replace(column=column)
-        for column, proof in proofs.items()
-    }
 
 
 def _columns_of(table: Table, rules: Rules) -> ColumnMap | None:

@@ -15,6 +15,7 @@ LEVELS = (
         "auth",
         "columns",
         "config",
+        "date_orders",
         "graph",
         "interrupt",
         "journal",

@@ -377,10 +377,13 @@ def test_a_long_number_is_no_name(site: Site) -> None:
 
 
 def test_what_was_sent_is_not_changed_again(site: Site) -> None:
-    """created.csv holds values as they were sent: given back, no value map and no `serial: decimal` is done twice."""
+    """created.csv holds values as they were sent: given back, no value map, template or `serial:` is done twice."""
     site.config += "serial: decimal\nvalues: {certificateProfileDisplayName: {Corp SCEP: A, A: B}}\n"
+    site.config += "templates: {devicePlatform: iOS}\n"
+    cells = cells_of(1, certificateSerialNumber=str(0x1234))
+    del cells["devicePlatform"]
     with running(SimulatorSettings()) as simulator:
-        path = site.write("inventory.csv", [cells_of(1, certificateSerialNumber=str(0x1234))])
+        path = site.write("inventory.csv", [cells])
         first = site.imported(simulator.service_root, path)
         again = site.imported(simulator.service_root, first.folder / "created.csv")
 

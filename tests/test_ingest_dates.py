@@ -268,6 +268,27 @@ def test_errors_csv_passes_once_its_codes_are_emptied(site: Site) -> None:
     assert told(again) == [decided(2, EITHER, "2027-02-06")]
 
 
+def test_errors_csv_doubts_no_other_column(site: Site) -> None:
+    """Rows that were refused for one column say nothing of the dates in another."""
+    rows = rows_with(EITHER, MONTH_FIRST, "07/02/2027")
+    for row, text in zip(rows, ("01/02/2026", "13/02/2026", "03/02/2026"), strict=True):
+        row[CHANGED] = text
+    first = site.validated(site.write("inventory.csv", rows))
+    mended = [row | {EXPIRES: "2027-03-15"} for row in read_csv(first.folder / "errors.csv")]
+
+    assert totals_of(site.validated(site.write("mended.csv", mended))) == {"valid": 3}
+
+
+def test_errors_csv_passes_once_the_declared_order_is_corrected(site: Site) -> None:
+    """The row that proved the mixture is there as it was and is read for certain now, so nothing is in doubt."""
+    first = site.validated(site.write("inventory.csv", rows_with(EITHER, MONTH_FIRST)))
+
+    again = declaring(site.folder, "mdy").validated(first.folder / "errors.csv")
+
+    assert totals_of(again) == {"valid": 2}
+    assert told(again) == [decided(2, EITHER, "2027-06-02")]
+
+
 # --- what is sent
 
 

@@ -396,3 +396,23 @@ def test_a_line_too_long_for_memory_is_refused(write: Write) -> None:
     assert str(caught.value) == (
         f"{path} has a line of more than 16,777,216 characters, so it is no inventory: export it again as CSV UTF-8."
     )
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "Chain:\nCN=PC-1,OU=IT,O=Contoso,L=Bonn,C=DE",
+        "CN=PC-1,OU=IT,OU=Bonn,O=Contoso,C=DE\n",
+        "CN=PC-1,OU=IT,O=Contoso,L=Bonn,C=DE\nCN=Root,O=Contoso,L=Bonn,ST=NW,C=DE",
+    ],
+)
+@pytest.mark.parametrize("place", range(5))
+def test_distinguished_names_in_lines_are_no_rows(write: Write, cell: str, place: int) -> None:
+    """A chain of names without blanks behind the commas has as many of them as a row, and is one cell."""
+    cells = ["1", "2", "3", "4", "5"]
+    cells[place] = f'"{cell}"'
+    path = write("a,b,c,d,e\n" + ",".join(cells) + "\n")
+
+    (only,) = rows_of(path)
+
+    assert (only.broken, only.cells[place]) == ("", cell)

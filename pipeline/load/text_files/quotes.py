@@ -98,7 +98,8 @@ def _fused_cell(cells: list[str], delimiter: str) -> tuple[int, int] | None:
     """Return the lines, counted from 0, where the cell that holds what looks like whole rows begins and ends, or None.
 
     Say the record has 5 cells. In its third one, the first line must have 2 delimiters, the last line 2, and each
-    line between 4 or be blank: then every line is a row of 5 cells. Prose has a blank behind each of its commas.
+    line between 4 or be blank: then every line is a row of 5 cells. Prose has a blank behind each of its commas, and
+    the parts of a distinguished name have equals signs.
     """
     width = len(cells)
     if width < FUSED_LEAST_CELLS:
@@ -113,10 +114,16 @@ def _fused_cell(cells: list[str], delimiter: str) -> tuple[int, int] | None:
             and lines[-1].count(delimiter) == index
             and all(line.count(delimiter) == width - 1 for line in lines[1:-1] if line.strip())
             and cell.count(delimiter) != cell.count(f"{delimiter} ")
+            and not _is_of_names(lines, delimiter)
         ):
             return first, last
         first = last
     return None
+
+
+def _is_of_names(lines: list[str], delimiter: str) -> bool:
+    """Return whether the lines are distinguished names, such as CN=Contoso,O=Bonn: their parts have an equals sign."""
+    return all("=" in part for line in lines if delimiter in line for part in line.split(delimiter))
 
 
 class _StillOpenError(csv.Error):

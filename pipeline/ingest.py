@@ -18,6 +18,7 @@ from pipeline.identity import fingerprint_of, fold_header, key_of
 from pipeline.ledger import Ledger, NewSource, add_source, add_source_finding, plan_run, refuse_rows, stage_rows
 from pipeline.load import CERTIFICATE_FILE_HEADER, LoadOptions, Table, open_tables, sha256_of
 from pipeline.model import (
+    CERTIFICATE_COLUMN,
     EXTRA_COLUMNS,
     IMPORT_PREFIX,
     ColumnMap,
@@ -273,6 +274,13 @@ def _without_secrets(row: Row) -> Row:
     return row._replace(cells=cells, extra_cells=extra_cells)
 
 
+def _without_certificate(row: Row, columns: ColumnMap) -> Row:
+    """Return the row without what stands in its certificate cell, which is a private key in base64."""
+    index = columns.indexes[columns.names.index(CERTIFICATE_COLUMN)]
+    cells = ("(private key left out)" if at == index else cell for at, cell in enumerate(row.cells))
+    return row._replace(cells=tuple(cells))
+
+
 def _judge_row(row: Row, given: Values, prepared: Prepared, rules: Rules) -> StagedRow:
     values = prepared.values
     judged = validate_values(values, rules.validator)
@@ -280,6 +288,8 @@ def _judge_row(row: Row, given: Values, prepared: Prepared, rules: Rules) -> Sta
     properties = judged.state.model_dump(exclude_none=True, exclude={"odata_type"}) if judged.state else {}
     key = key_of(routed.collection, properties or _filled(values))
     found = (*prepared.findings, *_not_said_yet((*judged.findings, *routed.findings), given, prepared))
+    if any(each.code is Code.NOT_A_CERTIFICATE and "private key" in each.message for each in prepared.findings):
+        row = _without_certificate(row, given.columns)
     if not key and not _lacks_certificate(prepared):
         found += (finding(Code.NO_IDENTITY, "no thumbprint, and no issuer with a serial number"),)
     findings = tuple(_judged(each, rules) for each in found)

@@ -1,5 +1,6 @@
 """How the command line reads other people's files: inspect, presets, patterns, repairs that are told."""
 
+import base64
 import csv
 import json
 import re
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from certificate_cases import built, pem_of
+from certificate_cases import built, key, pem_of
 from cli_cases import Called, call, move_to
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from import_cases import HEADER, cells_of, devices, write_csv
 from preset_cases import PRESET_CASES
 
@@ -226,6 +228,19 @@ def test_a_private_key_beside_the_certificate_reaches_no_file(folder: Path) -> N
     assert (called.code, "1 valid" in called.stdout) == (ExitCode.INVALID, True)
     assert "private key left out" in written
     assert [text for text in (called.stdout, called.stderr, written) if "sentinel" in text] == []
+
+
+def test_a_private_key_in_place_of_the_certificate_reaches_no_file(folder: Path) -> None:
+    """Base64 without a PEM frame is known by its bytes, and left out like the others."""
+    der = key().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    write_csv(folder / "inventory.csv", [cells_of(1) | {"certificate": base64.b64encode(der).decode()}])
+
+    called = call("validate", "inventory.csv")
+
+    written = "".join(each.read_text("utf-8") for each in run_folder(folder).iterdir())
+    assert called.code == ExitCode.INVALID
+    assert "(private key left out)" in written
+    assert base64.b64encode(der).decode()[:40] not in written + called.stdout + called.stderr
 
 
 @pytest.mark.parametrize("verb", ["inspect", "validate", "import"])

@@ -15,6 +15,7 @@ from pipeline.model import (
     Composite,
     Row,
     Values,
+    column_letter,
 )
 from pipeline.quoting import quoted
 from pipeline.templates import Template
@@ -108,16 +109,6 @@ def pick_values(row: Row, columns: ColumnMap) -> Values:
             found = [types[each] for each in used if each in types]
             not_text += [(at, each) for each in dict.fromkeys(found)]
     return Values(columns, texts, tuple(not_text))
-
-
-def column_letter(index: int) -> str:
-    """Return the spreadsheet's letter of the cell index: 0 is A, 26 is AA."""
-    letters = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
 
 
 def _meant(edition: Edition, aliases: Mapping[str, Sequence[str]]) -> dict[str, str]:

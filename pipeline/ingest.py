@@ -29,7 +29,7 @@ from pipeline.model import (
     State,
     Values,
 )
-from pipeline.presets import Preset, known_headers
+from pipeline.presets import Preset, declarations, known_headers
 from pipeline.routes import Profile, RouteTable, route_row
 from pipeline.templates import Template, parse_template
 from pipeline.validate import Validator, open_validator, validate_values
@@ -96,8 +96,10 @@ def rules_of(settings: Settings, *, is_strict: bool, preset: Preset | None = Non
     required = edition.required - set(settings.optional)
     names = (*(each.name for each in edition.properties), *EXTRA_COLUMNS)
     known = known_headers(preset, edition, settings.columns, settings.templates)
-    zone = settings.zone or (ZoneInfo(preset.timezone) if preset and preset.timezone else None)
-    number = settings.date_number or (preset.date_number if preset else None)
+    declared = declarations(
+        preset, timezone=settings.timezone, date_number=settings.date_number, serial=settings.serial
+    )
+    zone = ZoneInfo(declared.timezone) if declared.timezone else None
     return Rules(
         edition=edition,
         aliases=known.aliases,
@@ -110,8 +112,8 @@ def rules_of(settings: Settings, *, is_strict: bool, preset: Preset | None = Non
             names,
             replacements=_replacements(settings, preset, names),
             defaults=settings.defaults,
-            dates=DateRules(settings.date_order, number, zone),
-            serial=settings.serial or (preset.serial if preset else None),
+            dates=DateRules(settings.date_order, declared.date_number, zone),
+            serial=declared.serial,
             repairs=repairs,
         ),
         sent_values=value_rules(
@@ -167,7 +169,7 @@ def ingest_files(
         matched = 0
         digest = ""
         for table in open_tables(path, options):
-            columns = _columns_of(table, rules)
+            columns = columns_of(table, rules)
             if columns is None:
                 skipped.append(table)
                 continue
@@ -205,7 +207,8 @@ def ingest_files(
     plan_run(ledger, run_id)
 
 
-def _columns_of(table: Table, rules: Rules) -> ColumnMap | None:
+def columns_of(table: Table, rules: Rules) -> ColumnMap | None:
+    """Return where the table's cells belong, with all findings about the whole of it; None without a known column."""
     columns = match_columns(
         table.header,
         rules.edition,

@@ -250,3 +250,13 @@ class SendStats(NamedTuple):
     throttled: int  # answers 429
     paused_s: float  # how long sending was closed for everybody
     elapsed_s: float
+
+
+def column_letter(index: int) -> str:
+    """Return the spreadsheet's letter of the cell index: 0 is A, 26 is AA."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters

@@ -79,6 +79,23 @@ def known_headers(
     return KnownHeaders(aliases, frozenset(fold_header(header) for header in preset.headers) - used)
 
 
+class Declarations(NamedTuple):
+    """What is declared of values that do not say it themselves."""
+
+    timezone: str | None  # IANA name
+    date_number: DateNumber | None
+    serial: SerialForm | None
+
+
+def declarations(
+    preset: Preset | None, *, timezone: str | None, date_number: DateNumber | None, serial: SerialForm | None
+) -> Declarations:
+    """Return what config.yaml declares, and where it is silent what the preset says."""
+    if preset is None:
+        return Declarations(timezone, date_number, serial)
+    return Declarations(timezone or preset.timezone, date_number or preset.date_number, serial or preset.serial)
+
+
 def propose_preset(header: Sequence[str], is_common: Callable[[str], bool]) -> Preset | None:
     """Return the preset that the header fits, or None when none fits or two fit equally well.
 

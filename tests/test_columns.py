@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.columns import column_letter, count_known_columns, match_columns, pick_values
+from pipeline.columns import count_known_columns, match_columns, pick_values
 from pipeline.editions import EDITION_1706, EDITION_CURRENT, EDITIONS, Edition
 from pipeline.findings import CATALOGUE, Code, Finding, Severity
 from pipeline.identity import fold_header
-from pipeline.model import CellType, ColumnMap, Composite, Row, Values
+from pipeline.model import CellType, ColumnMap, Composite, Row, Values, column_letter
 from pipeline.templates import parse_template
 
 NAMES_1706 = (*(each.name for each in EDITION_1706.properties), "deviceConfigurationId", "profileType", "certificate")

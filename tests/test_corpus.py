@@ -15,7 +15,7 @@ from import_cases import Site, report_of, totals_of
 from pipeline.columns import count_known_columns
 from pipeline.errors import SourceError
 from pipeline.findings import Code, Finding, Severity, text_after
-from pipeline.ingest import _columns_of, judge_rows, rules_of
+from pipeline.ingest import columns_of, judge_rows, rules_of
 from pipeline.load import LoadOptions, open_tables
 from pipeline.presets import PRESETS
 from pipeline.run import Finished
@@ -70,7 +70,7 @@ def judged(
     tables, bodies = [], {}
     for table in open_tables(FILES / case.file, LoadOptions(*load_fields(load), known_columns=known)):
         tables.append((table.sheet, table.header_row_number, table.encoding, table.delimiter))
-        columns = _columns_of(table, rules)
+        columns = columns_of(table, rules)
         for chunk in table.chunks if columns else ():
             assert columns is not None
             for row in judge_rows(chunk.rows, columns, rules):

@@ -7,7 +7,7 @@ import pytest
 from import_cases import Site, report_of, totals_of
 from preset_cases import PRESET_CASES, PresetCase
 
-from pipeline.ingest import _columns_of, judge_rows, rules_of
+from pipeline.ingest import columns_of, judge_rows, rules_of
 from pipeline.load import LoadOptions, open_tables
 from pipeline.presets import PRESETS
 
@@ -36,7 +36,7 @@ def test_the_first_row_means_what_the_file_says(case: PresetCase, edition: str, 
     settings = Site(tmp_path, config=case.config(edition)).job().settings
     rules = rules_of(settings, is_strict=False, preset=PRESETS[case.preset])
     (table,) = open_tables(path, LoadOptions())
-    columns = _columns_of(table, rules)
+    columns = columns_of(table, rules)
     assert columns is not None
 
     first, *_ = judge_rows(next(table.chunks).rows, columns, rules)

@@ -53,9 +53,8 @@ def named_files(paths: Sequence[Path]) -> tuple[Path, ...]:
 def look(chosen: Globals, asked: Asked) -> None:
     """Print how the files are read and how their columns could be mapped. Sends and writes nothing."""
     _check_names(asked)
-    options = LoadOptions(asked.sheets, asked.encoding, _delimiter(asked.delimiter), asked.header_row)
     settings = load_settings(chosen.config, _overrides(asked))
-    inspect_files(chosen, named_files(asked.files), settings, options, _preset(asked.preset))
+    inspect_files(chosen, named_files(asked.files), settings, _load_options(asked), _preset(asked.preset))
 
 
 def run_job(
@@ -73,7 +72,7 @@ def run_job(
             call=_call(chosen, asked),
             watch=Watcher(shown.reading, shown.sending, shown.note, ask),
             environ=os.environ,
-            load=LoadOptions(asked.sheets, asked.encoding, _delimiter(asked.delimiter), asked.header_row),
+            load=_load_options(asked),
             preset=_preset(asked.preset),
             repairs=asked.repairs,
             is_strict=asked.is_strict,
@@ -131,6 +130,10 @@ def _call(chosen: Globals, asked: Asked) -> Call:
     program = ("certstate", *(("--config", str(chosen.config)) if chosen.config else ()))
     files = (*(str(path) for path in asked.files), *asked.words_of_reading())
     return Call(program, files, asked.kept())
+
+
+def _load_options(asked: Asked) -> LoadOptions:
+    return LoadOptions(asked.sheets, asked.encoding, _delimiter(asked.delimiter), asked.header_row)
 
 
 def _delimiter(text: str | None) -> str | None:

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from pipeline.columns import column_letter
 from pipeline.config import Settings
 from pipeline.declared import DateNumber, DateOrder, SerialForm
 from pipeline.editions import EDITIONS, Edition, EnumType, PrimitiveType, Shape
 from pipeline.findings import Code, Finding
 from pipeline.identity import fold_header, without_marks
 from pipeline.load import CERTIFICATE_FILE_HEADER, LoadOptions, Table, open_tables
-from pipeline.model import CERTIFICATE_COLUMN, EXTRA_COLUMNS
-from pipeline.presets import PRESETS, Preset, known_headers, propose_preset
+from pipeline.model import CERTIFICATE_COLUMN, EXTRA_COLUMNS, column_letter
+from pipeline.presets import PRESETS, Preset, declarations, known_headers, propose_preset
 from pipeline.proposals import (
     ColumnProposal,
     count_known,
@@ -289,9 +288,10 @@ def _undeclared(
         elif (is_unknown or (prop is not None and not proposal.is_applied)) and looks_like_dates(cells):
             doubtful += pairs
     dates = certain + doubtful
-    number = settings.date_number or (preset.date_number if preset else None)
-    has_zone = settings.timezone or (preset and preset.timezone)
-    rules = DateRules(settings.date_order, number, ZoneInfo("UTC"))
+    declared = declarations(
+        preset, timezone=settings.timezone, date_number=settings.date_number, serial=settings.serial
+    )
+    rules = DateRules(settings.date_order, declared.date_number, ZoneInfo("UTC"))
     if found := _with_code(Code.AMBIGUOUS_DATE, dates, rules):
         # One order holds for the whole file, so what is certain has the first word on it.
         about = certain if found[1].is_applied else dates
@@ -302,14 +302,15 @@ def _undeclared(
         yield _undeclared_key("date_number", " or ".join(DateNumber), *found)
     # The order makes no difference to whether there is an offset; with the right one the cell can be read at all.
     orders = (settings.date_order,) if settings.date_order else tuple(DateOrder)
-    zoneless = (_with_code(Code.TIME_ZONE, dates, rules, each) for each in orders if not has_zone)
+    zoneless = (_with_code(Code.TIME_ZONE, dates, rules, each) for each in orders if not declared.timezone)
     if found := next(filter(None, zoneless), None):
         choices = "the zone of whoever wrote the dates, such as Europe/Berlin or UTC"
         yield _undeclared_key("timezone", choices, *found)
-    declared = settings.serial or (preset.serial if preset else None)
     serial_numbers.sort(key=lambda pair: not pair[1].is_applied)
     for cell, proposal in serial_numbers:
-        if any(each.code is Code.AMBIGUOUS_SERIAL_NUMBER for each in read_serial_number(cell, declared).problems):
+        if any(
+            each.code is Code.AMBIGUOUS_SERIAL_NUMBER for each in read_serial_number(cell, declared.serial).problems
+        ):
             yield _undeclared_key("serial", " or ".join(SerialForm), cell, proposal)
             return
 

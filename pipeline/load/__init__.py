@@ -1,6 +1,7 @@
 """Files become tables: text files (CSV) and workbooks (Excel, OpenDocument), every cell as text, nothing guessed.
 
-The only module that imports pandas, python-calamine, charset-normalizer and defusedxml. It reads files and writes none.
+The only module that imports numpy, pandas, python-calamine, charset-normalizer and defusedxml. It reads files and
+writes none.
 
     table.py              what text files and workbooks have in common: Table, Chunk, the header, blank and ragged rows
     text_files/           .csv, .tsv, .txt

@@ -5,7 +5,7 @@
     identifiers.py  thumbprints and serial numbers
     words.py        enumerations, platforms, key usages, extended key usages
     numbers.py      key lengths
-    dates.py        dates and times
+    dates.py        dates and times: zones and sentinels; date_forms.py their spellings, date_numbers.py bare numbers
     cells.py        what a workbook's cell type gives away
     certificate.py  values from the row's certificate, and where row and certificate differ
     rules.py        which rules concern which property, and their application to a chunk of rows

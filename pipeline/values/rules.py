@@ -166,12 +166,12 @@ def _fill_column(rows: Sequence[_Changing], place: int, columns: ColumnMap, defa
 
 def _with_cell_findings(now: _Changing, row: Values, rules: ValueRules) -> list[Finding]:
     """Return what was found in the row; of a cell that lost what was meant nothing else is said."""
-    of_cells = cell_findings(row, rules, now.replaced)
+    of_cells = _cell_findings(row, rules, now.replaced)
     refused = {each.column for each in of_cells if each.severity is Severity.ERROR}
     return [each for each in now.findings if each.column not in refused] + of_cells
 
 
-def cell_findings(row: Values, rules: ValueRules, replaced: set[int] | frozenset[int] = frozenset()) -> list[Finding]:
+def _cell_findings(row: Values, rules: ValueRules, replaced: set[int]) -> list[Finding]:
     """Return a finding for each cell that a workbook holds in a way that can have lost what was meant.
 
     `replaced` are the places whose value config.yaml declares, so that nothing of the cell is sent.

@@ -20,8 +20,6 @@ SYNONYMS_OF_PLATFORMS: Mapping[str, tuple[str, ...]] = {
     "windows81AndLater": ("windows8.1", "win8.1", "windows8.1andlater", "windows8.1orlater"),
     "windowsPhone81": ("windowsphone8.1",),
     "android": ("androiddeviceadministrator", "android(deviceadministrator)"),
-    "androidForWork": (),
-    "androidWorkProfile": (),
     "androidAOSP": ("aosp",),
 }
 """Folded words -> what Intune calls the device type in reports and in its console; members stand for themselves."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.errors import SourceError
+from pipeline.model import column_letter
 
 SHEET_ROWS = 1_048_576
 SHEET_COLUMNS = 16_384
@@ -71,8 +72,4 @@ def check_twice(path: Path, part: str, places: np.ndarray[tuple[int], np.dtype[n
 
 def a1(row: int, column: int) -> str:
     """Return the name of a cell as a spreadsheet shows it: A1 for row 1, column 1."""
-    letters = ""
-    while column:
-        column, letter = divmod(column - 1, 26)
-        letters = chr(65 + letter) + letters
-    return f"{letters}{row}"
+    return f"{column_letter(column - 1)}{row}"

@@ -67,6 +67,7 @@ class Package:
                             "which no inventory needs, so it is not read: export it again, or save it as CSV UTF-8."
                         )
                     yield block
+        # zipfile raises the last two for a compression it lacks and for an encrypted part.
         except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as exc:
             raise damaged(self.path, f"its part {name} cannot be unpacked") from exc
         if size != info.file_size:
@@ -131,6 +132,7 @@ def open_package(path: Path) -> Iterator[Package]:
     with path.open("rb") as file:
         try:
             archive = zipfile.ZipFile(file)
+        # zipfile raises NotImplementedError for a version of the format that it lacks.
         except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as exc:
             raise damaged(path, "its zip directory cannot be read") from exc
         parts: dict[str, zipfile.ZipInfo] = {}

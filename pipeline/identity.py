@@ -5,11 +5,17 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from typing import NamedTuple
 
-from pipeline.editions import Edition, EnumType, PrimitiveType, Shape
+from pipeline.editions import EDITIONS, Edition, EnumType, PrimitiveType, Property, Shape
 
 KEY_VERSION = 1
 """Raised when the rule below changes, so that old ledgers are never compared by a new rule."""
+
+PROPERTIES = {each.name: each for edition in EDITIONS.values() for each in edition.properties}
+"""Every property of any edition: a name means the same in all of them."""
+
+INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,7})?)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 # Between digits only: a leading minus is the sign of a serial number.
 HEX_SEPARATORS = re.compile(r"(?<=[0-9A-Fa-f])[\s:-]+(?=[0-9A-Fa-f])")
@@ -95,21 +101,58 @@ def fingerprint_of(edition: Edition, properties: Mapping[str, str | int]) -> str
     parts: list[str] = []
     for each in edition.properties:
         value = properties.get(each.name)
-        if value is None:
-            continue
-        text = str(value)
-        if each.type is PrimitiveType.DATETIMEOFFSET:
-            text = str(instant_ticks(text))
-        elif isinstance(each.type, EnumType):
-            text = ",".join(sorted(text.split(",")))
-        elif each.shape is Shape.THUMBPRINT:
-            text = _hex_form(text)
-        elif each.shape is Shape.SERIAL_NUMBER:
-            text = _serial_number_form(text)
-        else:
-            text = _text_form(text)
-        parts += (each.name, text)
+        if value is not None:
+            parts += (each.name, _value_form(each, str(value)))
     return _digest(*parts)
+
+
+class Difference(NamedTuple):
+    """A property in which an object is not as it was sent."""
+
+    name: str
+    sent: str
+    found: str  # "" where the object does not have the property
+    is_same_instant: bool  # another text for the same instant, which is no difference in what the object says
+
+
+def differences(sent: Mapping[str, object], found: Mapping[str, object]) -> list[Difference]:
+    """Return where the object that was read back is not as it was sent, in the order of the body.
+
+    Only what was sent is compared: what the service adds by itself contradicts nothing. Date-times count as instants
+    in ticks of 100 ns, key usages as sets, hexadecimal texts without separators and letter case.
+    """
+    different = []
+    for name, value in sent.items():
+        if name.startswith("@") or found.get(name) == value:
+            continue
+        is_there = found.get(name) is not None
+        ours, theirs = str(value), str(found[name]) if is_there else ""
+        known = PROPERTIES.get(name)
+        is_same = known is not None and is_there and _value_form(known, ours) == _value_form(known, theirs)
+        is_date_time = known is not None and known.type is PrimitiveType.DATETIMEOFFSET
+        if not is_same or is_date_time:
+            different.append(Difference(name, ours, theirs, is_same))
+    return different
+
+
+def _value_form(known: Property, text: str) -> str:
+    if known.type is PrimitiveType.DATETIMEOFFSET:
+        return _instant_form(text)
+    if isinstance(known.type, EnumType):
+        return ",".join(sorted(text.split(",")))
+    if known.shape is Shape.THUMBPRINT:
+        return _hex_form(text)
+    if known.shape is Shape.SERIAL_NUMBER:
+        return _serial_number_form(text)
+    return _text_form(text)
+
+
+def _instant_form(text: str) -> str:
+    """Return the ticks, or the text itself where a service answers with what is no instant."""
+    try:
+        return str(instant_ticks(text)) if INSTANT.fullmatch(text) else text
+    except ValueError:  # such as February 30
+        return text
 
 
 def instant_ticks(date_time: str) -> int:

@@ -123,8 +123,9 @@ class State(StrEnum):
     REJECTED = "rejected"
     UNSENT = "unsent"
     UNKNOWN = "unknown"
-    REVERSED = "reversed"
-    MISSING = "missing"
+    REVERSED = "reversed"  # deleted again by an undo
+    KEPT = "kept"  # not deleted by an undo, because somebody changed the object since
+    MISSING = "missing"  # was there, and is not any more
 
 
 class StagedRow(NamedTuple):
@@ -150,9 +151,12 @@ class Answer:
 
 
 class Verdict(StrEnum):
-    """What an answer to a create means. The table stands in graph/answers.py."""
+    """What an answer to a write means. The tables stand in graph/answers.py."""
 
     CREATED = "created"
+    UPDATED = "updated"
+    REVERSED = "reversed"  # deleted, or not there any more
+    MISSING = "missing"  # the object to update is not there
     REJECTED = "rejected"
     SEND_AGAIN = "send again"  # certainly not applied
     REFRESH_TOKEN = "refresh token"  # noqa: S105 - a verdict, not a password
@@ -170,6 +174,16 @@ class PlannedRow(NamedTuple):
     collection: str
     body: bytes
     attempts: int
+    operation: Operation = Operation.CREATE
+    object_id: str = ""  # the service's, of an object to update or delete
+
+
+class UnknownRow(NamedTuple):
+    """A row whose last request has an unknown outcome, or that waits for such a row of another run."""
+
+    row: PlannedRow
+    key: str
+    there_body: bytes  # what the tenant held before an update; b"" where it held nothing
 
 
 class Transition(NamedTuple):
@@ -179,6 +193,15 @@ class Transition(NamedTuple):
     state: State
     attempts: int
     answer: Answer
+    is_adopted: bool = False  # the object's id comes from reading back, not from the answer to its create
+    finding: Finding | None = None  # told with the row, such as what differs
+
+
+class RemoteCheck(StrEnum):
+    """Whether a run looks into the tenant for objects that its ledger never created, before it sends."""
+
+    DUE = "due"
+    DONE = "done"
 
 
 class RunInfo(NamedTuple):
@@ -195,6 +218,8 @@ class RunInfo(NamedTuple):
     ended_at: str | None
     stop: str
     stop_message: str
+    parent_id: str = ""  # the run that an undo undoes
+    remote_check: str = ""  # a `RemoteCheck`, or "" where none was asked for
 
 
 class SourceInfo(NamedTuple):
@@ -234,6 +259,7 @@ class StopReason(StrEnum):
     THRESHOLD = "threshold"
     PREFLIGHT = "preflight"
     OUTAGE = "outage"
+    PLAN = "not in the plan"
 
 
 class Stop(NamedTuple):

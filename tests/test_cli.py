@@ -693,7 +693,8 @@ def test_a_port_in_use_is_told() -> None:
             "flood=0.1",
             (
                 'The fault "flood=0.1" is not known; write NAME=RATE with one of error_500, error_502, error_503, '
-                "error_504, error_504_after, drop_before, drop_after, silent."
+                "error_504, error_504_after, drop_before, drop_after, silent, throttle_429, read_503, read_drop, "
+                "read_half."
             ),
         ),
         ("--fault", "silent=2", "The rate of the fault silent is 2; give a number from 0 to 1."),

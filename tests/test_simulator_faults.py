@@ -7,88 +7,27 @@ import logging
 import math
 import re
 import socket
-import ssl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
+from simulator_cases import CALLER_ID, IOS, NO_TLS, PROFILE_ID, Clock, body_of, create, talking
 
 from pipeline.errors import UsageError
 from pipeline.simulator import (
     ErrorShape,
     Fault,
     FaultRates,
+    ReadFault,
     RetryAfterForm,
-    RunningSimulator,
     Simulator,
     SimulatorSettings,
     Window,
     running,
     serve,
 )
-
-PROFILE_ID = "6a1f0e5c-2f0b-4c8e-9a55-0d3f1b7c2e11"
-IOS = (
-    f"/deviceManagement/deviceConfigurations/{PROFILE_ID}"
-    "/microsoft.graph.iosScepCertificateProfile/managedDeviceCertificateStates"
-)
-CALLER_ID = "0d6f2d1e-5a43-4a0e-8f0e-2f2f6c1f7a01"
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused over http, and without the time to load authorities
-WALL_S = 1_795_423_753.5  # 2026-11-23T08:49:13.5Z
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        """Return the seconds."""
-        return self.now_s
-
-
-@contextmanager
-def talking(
-    settings: SimulatorSettings, clock: Callable[[], float] | None = None
-) -> Iterator[tuple[httpx.Client, RunningSimulator]]:
-    """Run a simulator, whose clock stands still unless told otherwise, and a client of it that shows a bearer."""
-    with (
-        running(settings, clock=clock or Clock(), wall_clock=lambda: WALL_S) as simulator,
-        httpx.Client(
-            base_url=simulator.service_root, headers={"Authorization": "Bearer t"}, verify=NO_TLS, trust_env=False
-        ) as client,
-    ):
-        yield client, simulator
-
-
-def body_of(number: int = 0) -> dict[str, object]:
-    """Return a valid object of edition 1706 for the device of that number."""
-    return {
-        "@odata.type": "#microsoft.graph.managedDeviceCertificateState",
-        "devicePlatform": "iOS",
-        "certificateKeyUsage": "digitalSignature,keyEncipherment",
-        "certificateProfileDisplayName": "Corp SCEP iOS",
-        "deviceDisplayName": f"iPhone {number}",
-        "userDisplayName": "Megan Bowen",
-        "serverUrl": "https://ndes.contoso.com/certsrv/mscep/mscep.dll",
-        "certificateExpirationDateTime": "2027-11-23T08:49:13Z",
-        "lastCertificateStateChangeDateTime": "2026-11-23T08:49:13Z",
-        "certificateIssuer": "CN=Contoso Issuing CA",
-        "certificateThumbprint": f"{number:040X}",
-        "certificateSerialNumber": f"{number:X}",
-        "certificateKeyLength": 2048,
-        "enhancedKeyUsage": "1.3.6.1.5.5.7.3.2",
-    }
-
-
-def create(client: httpx.Client, number: int = 0, bearer: str = "t") -> httpx.Response:
-    """Send one create."""
-    headers = {"Authorization": f"Bearer {bearer}", "client-request-id": CALLER_ID}
-    return client.post(IOS, json=body_of(number), headers=headers)
-
 
 # the quota
 
@@ -144,7 +83,7 @@ def test_others(others: int, left: int) -> None:
 
 
 def test_every_write_counts() -> None:
-    """POST, PATCH, PUT and DELETE use a slot whatever they are answered; GET uses none and is never refused."""
+    """POST, PATCH, PUT and DELETE use a slot whatever they are answered; GET uses none and goes on."""
     with talking(SimulatorSettings(quota=4)) as (client, _):
         statuses = [
             client.post(IOS, json={}).status_code,
@@ -467,18 +406,29 @@ def test_certain_fault() -> None:
 
 
 def test_fault_rates_from_texts() -> None:
-    """Rates are read from NAME=RATE texts; each rate names a member of Fault."""
+    """Rates are read from NAME=RATE texts; each rate names a member of Fault or ReadFault."""
     assert FaultRates.from_texts(["error_500=0.25", "silent=0.1"]) == FaultRates(error_500=0.25, silent=0.1)
-    assert [fault.value for fault, _ in FaultRates().rates()] == [
-        "error_500",
-        "error_502",
-        "error_503",
-        "error_504",
-        "error_504_after",
-        "drop_before",
-        "drop_after",
-        "silent",
-    ]
+    assert FaultRates(throttle_429=0.5, read_drop=0.25).of_writes() == (
+        (Fault.ERROR_500, 0.0),
+        (Fault.ERROR_502, 0.0),
+        (Fault.ERROR_503, 0.0),
+        (Fault.ERROR_504, 0.0),
+        (Fault.ERROR_504_AFTER, 0.0),
+        (Fault.DROP_BEFORE, 0.0),
+        (Fault.DROP_AFTER, 0.0),
+        (Fault.SILENT, 0.0),
+        (Fault.THROTTLE_429, 0.5),
+    )
+    assert FaultRates(throttle_429=0.5, read_drop=0.25).of_reads() == (
+        (ReadFault.READ_503, 0.0),
+        (ReadFault.READ_DROP, 0.25),
+        (ReadFault.READ_HALF, 0.0),
+    )
+
+
+def test_sum_of_rates_per_kind() -> None:
+    """The rates of writes and those of reads may add up to 1 each."""
+    assert FaultRates(silent=1.0, read_503=0.5, read_half=0.5).read_half == 0.5
 
 
 @pytest.mark.parametrize(
@@ -488,16 +438,25 @@ def test_fault_rates_from_texts() -> None:
             ["error_599=0.1"],
             (
                 'The fault "error_599=0.1" is not known; write NAME=RATE with one of error_500, error_502, error_503, '
-                "error_504, error_504_after, drop_before, drop_after, silent."
+                "error_504, error_504_after, drop_before, drop_after, silent, throttle_429, read_503, read_drop, "
+                "read_half."
             ),
         ),
         (["silent"], 'The fault "silent" has no rate; write such as silent=0.02.'),
         (["silent=0.1", "silent=0.2"], 'The fault "silent" is given twice; give each fault one rate.'),
         (["silent=1.5"], "The rate of the fault silent is 1.5; give a number from 0 to 1."),
         (["silent=nan"], "The rate of the fault silent is nan; give a number from 0 to 1."),
-        (["silent=0.6", "error_500=0.6"], "The rates of all faults add up to 1.2; together they can be 1 at most."),
+        (
+            ["silent=0.6", "error_500=0.6"],
+            "The rates of all faults of writes add up to 1.2; together they can be 1 at most.",
+        ),
+        (
+            ["read_503=0.6", "read_drop=0.6"],
+            "The rates of all faults of reads add up to 1.2; together they can be 1 at most.",
+        ),
+        (["read_half=-0.1"], "The rate of the fault read_half is -0.1; give a number from 0 to 1."),
     ],
-    ids=["unknown", "no-rate", "twice", "above-1", "nan", "sum"],
+    ids=["unknown", "no-rate", "twice", "above-1", "nan", "sum", "sum-of-reads", "below-0"],
 )
 def test_wrong_fault_rates(texts: list[str], message: str) -> None:
     """A wrong rate is refused in one sentence that says how to write it."""

@@ -1,6 +1,7 @@
 """The simulator's contract: who is let in, which paths there are, what a body may hold, what is answered."""
 
 import json
+import math
 import re
 import ssl
 from collections.abc import Iterator
@@ -452,7 +453,7 @@ def test_paging_while_deleting() -> None:
         assert pages(client, link) == [[ids[3], added]]
 
 
-@pytest.mark.parametrize("query", ["$top=0", "$top=-1", "$top=x", "$top=1&$top=2", "$skiptoken=x"])
+@pytest.mark.parametrize("query", ["$top=0", "$top=-1", "$top=x", "$top=1&$top=2", "$skiptoken=x", "$skiptoken=loop-"])
 def test_wrong_query_option(query: str) -> None:
     """A $top or $skiptoken that is no number in range is a 400."""
     with talking() as (client, _):
@@ -523,6 +524,8 @@ def test_state_for_other_processes() -> None:
         "requests": 5,
         "writes": 5,
         "refused": 0,
+        "reads": 0,
+        "refused_reads": 0,
         "created": 5,
         "patched": 0,
         "deleted": 0,
@@ -541,11 +544,14 @@ def test_state_for_other_processes() -> None:
     [
         ({"edition": "1805"}, 'The edition "1805" is not known; use one of 1706, current.'),
         ({"quota": -1}, "The simulator's quota is -1; give 0 or more."),
+        ({"read_quota": -1}, "The simulator's read_quota is -1; give 0 or more."),
+        ({"read_delay_s": -0.5}, "The simulator's read_delay_s is -0.5; give 0 or more."),
+        ({"read_delay_s": math.nan}, "The simulator's read_delay_s is nan; give 0 or more."),
         ({"page_size": 0}, "The simulator's page_size is 0; give 1 or more."),
         ({"window_s": 0.0}, "The simulator's window_s is 0.0; give a number of seconds above 0."),
         ({"token_lifetime_s": 0.0}, "The simulator's token_lifetime_s is 0.0; give seconds above 0."),
     ],
-    ids=["edition", "quota", "page-size", "window", "lifetime"],
+    ids=["edition", "quota", "read-quota", "read-delay", "nan", "page-size", "window", "lifetime"],
 )
 def test_wrong_settings(settings: dict[str, object], message: str) -> None:
     """Settings that make no sense are refused in one sentence."""

@@ -1,7 +1,7 @@
 """The local Graph stand-in: a real server on a socket, as strict as Graph, with quota and faults to order.
 
 `app` owns the socket, `service` decides what each request is answered, and the other modules hold one rule each:
-`paths`, `entity`, `quota`, `faults`, `store`, `answers`, `settings`.
+`paths`, `call`, `batch`, `entity`, `quota`, `faults`, `writes`, `reads`, `store`, `answers`, `settings`.
 """
 
 from pipeline.simulator.app import RunningSimulator, Simulator, running, serve
@@ -10,6 +10,7 @@ from pipeline.simulator.settings import (
     Fault,
     FaultRates,
     Profile,
+    ReadFault,
     RetryAfterForm,
     SimulatorSettings,
     Window,
@@ -22,6 +23,7 @@ __all__ = [
     "Fault",
     "FaultRates",
     "Profile",
+    "ReadFault",
     "RetryAfterForm",
     "RunningSimulator",
     "Simulator",

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from enum import StrEnum
 from http import HTTPStatus
@@ -43,6 +43,10 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     delivery: Delivery = Delivery.WHOLE
+
+    def unreadable(self) -> "Answer":
+        """Return the answer with half its body, as if that were all: JSON that ends in the middle."""
+        return replace(self, body=self.body[: len(self.body) // 2])
 
 
 class Problem(NamedTuple):
@@ -162,6 +166,11 @@ def no_route(method: str, path: str) -> Problem:
         f"for request {BACKEND}{path}."
     )
     return Problem(400, "No method match route template", message)
+
+
+def not_found(resource_id: str) -> Problem:
+    """Return the 404 for a profile or an object that is not there."""
+    return Problem(404, "ResourceNotFound", f"Resource '{resource_id}' does not exist.")
 
 
 def throttled(wait_s: float, form: RetryAfterForm, at_s: float) -> Problem:

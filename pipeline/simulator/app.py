@@ -1,9 +1,10 @@
 """The simulator's socket: aiohttp.web around `service`. The only module of the folder that does I/O."""
 
 import asyncio
+import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,13 +13,17 @@ from aiohttp import web
 
 from pipeline.errors import UsageError
 from pipeline.simulator.answers import Answer, Delivery, Problem, json_text
+from pipeline.simulator.call import Call
 from pipeline.simulator.paths import VERSION_ROOT
-from pipeline.simulator.service import Call, Service
+from pipeline.simulator.service import Service
 from pipeline.simulator.settings import SimulatorSettings
 from pipeline.simulator.store import SimulatorState, StoredObject
 
 STATE_PATH = "/_simulator/state"
 """Answers `state()` as JSON, outside quota and authentication, so that another process can count duplicates."""
+
+OBJECTS_PATH = "/_simulator/objects"
+"""Answers `objects` as a JSON array, likewise, so that another process can compare them with what it sent."""
 
 LARGEST_BODY_BYTES = 4 * 1024 * 1024  # Graph's own limit for a request body
 SHUTDOWN_S = 1.0
@@ -80,9 +85,30 @@ class Simulator:
         with self._lock:
             return self._service.objects()
 
+    def put(self, collection: str, entity: Mapping[str, object]) -> str:
+        """Create an object, or replace the one with the same id, behind the client's back. Returns its id.
+
+        `collection` is spelled as `model.Request.collection` is. The entity is stored as it is, unchecked; without an
+        id it gets one. GET sees it after the settings' read delay, and only the count of objects tells of it. May be
+        called from any thread. Raises UsageError when the edition has no such collection.
+        """
+        with self._lock:
+            return self._service.put(collection, entity)
+
+    def remove(self, collection: str, object_id: str) -> None:
+        """Delete an object behind the client's back. May be called from any thread.
+
+        Raises UsageError when it is not there, or when the edition has no such collection.
+        """
+        with self._lock:
+            self._service.remove(collection, object_id)
+
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        if request.raw_path == STATE_PATH and request.method == "GET":
+        if request.method == "GET" and request.raw_path == STATE_PATH:
             return web.json_response(asdict(self.state()), dumps=json_text)
+        if request.method == "GET" and request.raw_path == OBJECTS_PATH:
+            # As plain ASCII, which holds every text that an object can have.
+            return web.json_response([_as_json(each) for each in self.objects], dumps=json.dumps)
         self._concurrent += 1
         self._max_concurrent = max(self._max_concurrent, self._concurrent)
         try:
@@ -133,6 +159,14 @@ class Simulator:
         return response
 
 
+def _as_json(stored: StoredObject) -> dict[str, object]:
+    return {
+        "collection": stored.collection,
+        "entity": dict(stored.entity),
+        "client_request_id": stored.client_request_id,
+    }
+
+
 class RunningSimulator:
     """A simulator that runs in a thread of its own. Its counts can still be read after its end."""
 
@@ -147,6 +181,14 @@ class RunningSimulator:
     def objects(self) -> tuple[StoredObject, ...]:
         """Return everything that is stored now, by collection, in order of creation."""
         return self._simulator.objects
+
+    def put(self, collection: str, entity: Mapping[str, object]) -> str:
+        """Create or replace an object behind the client's back and return its id, as `Simulator.put` does."""
+        return self._simulator.put(collection, entity)
+
+    def remove(self, collection: str, object_id: str) -> None:
+        """Delete an object behind the client's back, as `Simulator.remove` does."""
+        self._simulator.remove(collection, object_id)
 
 
 @contextmanager

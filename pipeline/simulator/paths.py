@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from pipeline.editions import COLLECTION, Edition
 from pipeline.identity import GUID
-from pipeline.simulator.answers import Problem, no_route
+from pipeline.simulator.answers import Problem, no_route, not_found
 from pipeline.simulator.settings import Profile
 
 VERSION_ROOT = "/beta"
@@ -42,6 +42,11 @@ class Target(NamedTuple):
     def collection(self) -> str:
         """The collection's path below the service root, spelled as `model.Request.collection` is."""
         return f"deviceManagement/deviceConfigurations/{self.profile_id}/{self.cast}/{COLLECTION}"
+
+    @property
+    def path(self) -> str:
+        """The path below the service root of a collection or an object."""
+        return f"{self.collection}/{self.object_id}" if self.object_id else self.collection
 
 
 def decoded(target: str) -> str:
@@ -98,7 +103,7 @@ def _profile_problem(target: Target, profiles: tuple[Profile, ...]) -> Problem |
         return None
     profile = next((each for each in profiles if each.id.lower() == target.profile_id), None)
     if profile is None:
-        return Problem(404, "ResourceNotFound", f"Resource '{target.profile_id}' does not exist.")
+        return not_found(target.profile_id)
     # `identityCertificate/...` begins with a navigation property: it does not say what the outer profile is.
     first = target.cast.partition("/")[0]
     own_type = profile.odata_type.removeprefix("#")

@@ -1,4 +1,4 @@
-"""The write quota, per app and per tenant. The clock comes in as an argument; no I/O."""
+"""A quota of requests, per app and for all apps together. The clock comes in as an argument; no I/O."""
 
 import math
 from collections import deque
@@ -10,38 +10,41 @@ from pipeline.simulator.settings import SimulatorSettings, Window
 
 @dataclass(slots=True)
 class _Share:
-    """The writes of one app, or of all apps, in the current window."""
+    """The requests of one app, or of all apps, in the current window."""
 
     allowed: int
     sent_s: deque[float] = field(default_factory=deque)  # clock readings, ascending
 
 
-class WriteQuota:
-    """Counts POST, PUT, PATCH and DELETE against the app's quota and the tenant's.
+class Quota:
+    """Counts requests of one kind against the app's quota and, where there is one, that of all apps together.
 
-    What the other apps of the tenant use (`others`) is taken off the tenant's quota in every window. Graph applies
-    both limits together: the first that is reached throttles (throttling.md).
+    Graph applies both limits together: the first that is reached throttles (throttling.md).
     """
 
-    def __init__(self, settings: SimulatorSettings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, per_app: int, for_all: int | None, settings: SimulatorSettings, clock: Callable[[], float]
+    ) -> None:
+        self._per_app = per_app
+        self._for_all = None if for_all is None else _Share(for_all)
         self._settings = settings
         self._clock = clock
-        self._tenant = _Share(max(0, settings.tenant_quota - settings.others))
         self._apps: dict[str, _Share] = {}
 
     def wait_s(self, app: str) -> float:
-        """Return the seconds until this app may write again; 0 when it may now. A quota of 0 waits for ever anew."""
+        """Return the seconds until this app may ask again; 0 when it may now. A quota of 0 waits for ever anew."""
         now_s = self._clock()
-        return max(self._share_wait_s(share, now_s) for share in (self._tenant, self._app(app)))
+        return max(self._share_wait_s(share, now_s) for share in self._shares(app))
 
     def spend(self, app: str) -> None:
-        """Use a slot of this app and of the tenant now."""
+        """Use a slot of this app, and one of all apps together, now."""
         now_s = self._clock()
-        for share in (self._tenant, self._app(app)):
+        for share in self._shares(app):
             share.sent_s.append(now_s)
 
-    def _app(self, app: str) -> _Share:
-        return self._apps.setdefault(app, _Share(self._settings.quota))
+    def _shares(self, app: str) -> tuple[_Share, ...]:
+        own = self._apps.setdefault(app, _Share(self._per_app))
+        return (own,) if self._for_all is None else (own, self._for_all)
 
     def _share_wait_s(self, share: _Share, now_s: float) -> float:
         window_s = self._settings.window_s
@@ -56,3 +59,13 @@ class WriteQuota:
         if share.allowed == 0:
             return window_s
         return share.sent_s[-share.allowed] + window_s - now_s
+
+
+def write_quota(settings: SimulatorSettings, clock: Callable[[], float]) -> Quota:
+    """Return the quota of POST, PUT, PATCH and DELETE. What the tenant's other apps use is taken off theirs."""
+    return Quota(settings.quota, max(0, settings.tenant_quota - settings.others), settings, clock)
+
+
+def read_quota(settings: SimulatorSettings, clock: Callable[[], float]) -> Quota:
+    """Return the quota of GET."""
+    return Quota(settings.read_quota, None, settings, clock)

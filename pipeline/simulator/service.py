@@ -1,12 +1,10 @@
-"""What each request is answered: bearer, quota, path, fault, body, in this order. No I/O, no waiting."""
+"""What each request is answered: bearer, quota, path and fault, in this order. No I/O, no waiting."""
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import NamedTuple
-from urllib.parse import parse_qs
 
-from pipeline.editions import EDITIONS, ENTITY_TYPE
+from pipeline.editions import EDITIONS
+from pipeline.errors import UsageError
 from pipeline.simulator.answers import (
     Answer,
     Delivery,
@@ -14,43 +12,24 @@ from pipeline.simulator.answers import (
     Problem,
     RefusedError,
     client_request_id,
-    empty_answer,
     error_answer,
     json_answer,
     throttled,
     unauthorized,
 )
 from pipeline.simulator.batch import BatchItem, batch_answer, missed_dependency, read_batch
-from pipeline.simulator.entity import check_entity, read_object
-from pipeline.simulator.faults import DELIVERIES, REFUSALS, Create, FaultDraws, repeatable
+from pipeline.simulator.call import Call, read_entity
+from pipeline.simulator.faults import Drawn, FaultDraws, repeatable
 from pipeline.simulator.paths import BATCH_PATH, Kind, Target, decoded, find_target, path_below_root
-from pipeline.simulator.quota import WriteQuota
-from pipeline.simulator.settings import Fault, SimulatorSettings
-from pipeline.simulator.store import SimulatorState, Store, StoredObject, read_only
+from pipeline.simulator.quota import Quota, read_quota, write_quota
+from pipeline.simulator.reads import Reader
+from pipeline.simulator.settings import Fault, ReadFault, SimulatorSettings
+from pipeline.simulator.store import Counts, SimulatorState, Store, StoredObject, read_only
+from pipeline.simulator.writes import Writer
 
 WRITE_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 ORDERED_WAIT_S = 1.0
 """What a 429 to order asks for."""
-
-
-class Call(NamedTuple):
-    """One request, a batch's item included."""
-
-    method: str
-    target: str  # path and query as they came, percent-encoded
-    headers: Mapping[str, str]  # names in lower case
-    body: bytes
-    root: str  # scheme, host, port and version as the client wrote them, for the nextLink
-
-
-@dataclass(slots=True)
-class _Counts:
-    requests: int = 0
-    writes: int = 0
-    refused: int = 0
-    created: int = 0
-    patched: int = 0
-    deleted: int = 0
 
 
 class Service:
@@ -63,11 +42,15 @@ class Service:
         self._edition = EDITIONS[settings.edition]
         self._clock = clock
         self._wall_clock = wall_clock
-        self._quota = WriteQuota(settings, clock)
+        self._write_quota = write_quota(settings, clock)
+        self._read_quota = read_quota(settings, clock)
         self._draws = FaultDraws(settings)
         self._arrivals = repeatable(settings.seed, "arrivals")  # request-ids and the order of a batch's answers
-        self._store = Store()
-        self._counts = _Counts()
+        self._put_ids = repeatable(settings.seed, "put")
+        self._store = Store(clock, settings.read_delay_s)
+        self._counts = Counts()
+        self._writer = Writer(self._edition, settings.seed, self._store, self._counts)
+        self._reader = Reader(settings, self._store)
         self._first_use_s: dict[str, float] = {}  # bearer -> clock
 
     def answer(self, call: Call) -> Answer:
@@ -97,6 +80,8 @@ class Service:
             requests=self._counts.requests,
             writes=self._counts.writes,
             refused=self._counts.refused,
+            reads=self._counts.reads,
+            refused_reads=self._counts.refused_reads,
             created=self._counts.created,
             patched=self._counts.patched,
             deleted=self._counts.deleted,
@@ -109,6 +94,32 @@ class Service:
     def objects(self) -> tuple[StoredObject, ...]:
         """Return everything that is stored, by collection, in order of creation."""
         return self._store.objects()
+
+    def put(self, collection: str, entity: Mapping[str, object]) -> str:
+        """Create the object, or replace the one with its id, behind every client's back. Returns the id.
+
+        The values are not checked. Raises UsageError when the edition has no such collection.
+        """
+        path = self._collection(collection)
+        object_id = str(entity.get("id") or uuid.UUID(int=self._put_ids.getrandbits(128), version=4))
+        before = self._store.get(path, object_id)
+        client_id = before.client_request_id if before else ""
+        self._store.put(StoredObject(path, read_only({**entity, "id": object_id}), client_id))
+        return object_id
+
+    def remove(self, collection: str, object_id: str) -> None:
+        """Delete the object behind every client's back. Raises UsageError when it is not there."""
+        path = self._collection(collection)
+        if self._store.get(path, object_id) is None:
+            raise UsageError(f'The simulator holds no object "{object_id}" in {path}; remove one that it holds.')
+        self._store.remove(path, object_id)
+
+    def _collection(self, path: str) -> str:
+        """Return the path as requests to it are filed. Raises UsageError when it leads to no collection."""
+        target = find_target("GET", f"/{path}", self._edition, self._settings.profiles)
+        if isinstance(target, Problem) or target.kind is not Kind.COLLECTION:
+            raise UsageError(f'The simulator has no collection "{path}" in edition {self._edition.name}; give another.')
+        return target.collection
 
     def _exchange(self, path: str, headers: Mapping[str, str]) -> Exchange:
         request_id = str(uuid.UUID(int=self._arrivals.getrandbits(128), version=4))
@@ -133,104 +144,56 @@ class Service:
     def _operate(self, call: Call, app: str, exchange: Exchange) -> Answer:
         """Carry out a request of a let-in client. Raises RefusedError."""
         target = find_target(call.method, exchange.path, self._edition, self._settings.profiles)
-        create: Create | None = None
+        drawn: Drawn | None = None
+        fault = ReadFault.NONE
         if call.method in WRITE_METHODS:
-            create = self._admit_write(call, target, app, exchange)
+            drawn = self._admit_write(call, target, app, exchange)
+        elif call.method == "GET":
+            fault = self._admit_read(call, target, app, exchange)
         if isinstance(target, Problem):
             raise RefusedError(target)
-        match target.kind, call.method:
-            case Kind.PROFILES | Kind.PROFILE, _:
-                return json_answer(200, self._profiles(target), exchange)
-            case Kind.COLLECTION, "GET":
-                return json_answer(200, self._list(target, call), exchange)
-            case Kind.COLLECTION, _ if create is not None:
-                return self._create(target, call, create, exchange)
-            case _:
-                return self._operate_object(target, call, exchange)
+        if drawn is None:
+            return self._reader.answer(target, call, fault, exchange)
+        return self._writer.answer(target, call, drawn, exchange)
 
-    def _admit_write(self, call: Call, target: Target | Problem, app: str, exchange: Exchange) -> Create | None:
-        """Spend a slot, and return what happens to a create. Raises RefusedError (429) when no slot is free."""
+    def _admit_write(self, call: Call, target: Target | Problem, app: str, exchange: Exchange) -> Drawn | None:
+        """Spend a slot, and return what happens to the write. Raises RefusedError (429) when no slot is free."""
         self._counts.writes += 1
-        wait_s = self._quota.wait_s(app)
-        create: Create | None = None
-        if wait_s == 0 and call.method == "POST" and isinstance(target, Target):
-            create = self._draws.draw(target.collection, call.body)
-            if create.fault is Fault.THROTTLE_429:
+        wait_s = self._write_quota.wait_s(app)
+        drawn: Drawn | None = None
+        if wait_s == 0 and isinstance(target, Target):
+            drawn = self._draws.draw(call.method, target, call.body)
+            if drawn.fault is Fault.THROTTLE_429:
                 wait_s = ORDERED_WAIT_S
-        if wait_s == 0 or self._settings.refusals_count:
-            self._quota.spend(app)
-        if wait_s > 0:
+        refusal = self._spend(self._write_quota, app, wait_s, exchange)
+        if refusal is not None:
             self._counts.refused += 1
-            # Asked again after spending: a refusal that counts makes the wait longer.
-            wait_s = max(wait_s, self._quota.wait_s(app))
-            raise RefusedError(throttled(wait_s, self._settings.retry_after, exchange.at_s))
-        return create
+            raise RefusedError(refusal)
+        return drawn
 
-    def _profiles(self, target: Target) -> dict[str, object]:
-        listed: list[dict[str, object]] = [
-            {
-                "@odata.type": f"#{each.odata_type.removeprefix('#')}",
-                "id": each.id,
-                "displayName": each.display_name,
-            }
-            for each in self._settings.profiles
-            if target.kind is Kind.PROFILES or each.id.lower() == target.profile_id
-        ]
-        return listed[0] if target.kind is Kind.PROFILE else {"value": listed}
+    def _admit_read(self, call: Call, target: Target | Problem, app: str, exchange: Exchange) -> ReadFault:
+        """Spend a slot, and return what happens to the GET. Raises RefusedError (429) when no slot is free."""
+        self._counts.reads += 1
+        wait_s = self._read_quota.wait_s(app)
+        fault = ReadFault.NONE
+        if wait_s == 0 and isinstance(target, Target):
+            fault = self._draws.draw_read(target, call.query)
+            if fault is ReadFault.THROTTLE_429:
+                wait_s = ORDERED_WAIT_S
+        refusal = self._spend(self._read_quota, app, wait_s, exchange)
+        if refusal is not None:
+            self._counts.refused_reads += 1
+            raise RefusedError(refusal)
+        return fault
 
-    def _list(self, target: Target, call: Call) -> dict[str, object]:
-        """Return a page. `$filter` and all else is silently ignored, as Intune often does (contrib#235, #2416)."""
-        query = parse_qs(call.target.partition("?")[2], keep_blank_values=True)
-        size = min(_number(query, "$top", self._settings.page_size, least=1), self._settings.page_size)
-        page = self._store.page(target.collection, _number(query, "$skiptoken", 0, least=0), size)
-        answer: dict[str, object] = {"@odata.context": f"{call.root}/$metadata#{target.collection}"}
-        if page.next_position is not None:
-            link = f"{call.root}/{target.collection}?$top={size}&$skiptoken={page.next_position}"
-            answer["@odata.nextLink"] = link
-        return answer | {"value": [dict(each) for each in page.entities]}
-
-    def _create(self, target: Target, call: Call, create: Create, exchange: Exchange) -> Answer:
-        """Create the object unless the fault keeps it from that. Raises RefusedError."""
-        if create.fault is Fault.DROP_BEFORE:
-            return Answer(0, delivery=Delivery.DROPPED)
-        if create.fault in REFUSALS:
-            raise RefusedError(REFUSALS[create.fault])
-        entity = self._stored(target, call, create)
-        if create.fault is Fault.ERROR_504_AFTER:
-            raise RefusedError(REFUSALS[Fault.ERROR_504])
-        if create.fault is Fault.CREATED_WITHOUT_ID:
-            entity = {name: value for name, value in entity.items() if name != "id"}
-        answer = json_answer(201, entity, exchange)
-        if create.fault is Fault.CREATED_UNREADABLE:
-            answer = replace(answer, body=answer.body[: len(answer.body) // 2])
-        return replace(answer, delivery=DELIVERIES.get(create.fault, Delivery.WHOLE))
-
-    def _stored(self, target: Target, call: Call, create: Create) -> dict[str, object]:
-        """Check the body, store it and return the entity. Raises RefusedError (400, 415)."""
-        sent = _read_entity(call)
-        check_entity(self._edition, sent, partial=False)
-        number = repeatable(self._settings.seed, f"id/{create.identity}").getrandbits(128)
-        entity = {"@odata.type": ENTITY_TYPE, "id": str(uuid.UUID(int=number, version=4)), **sent}
-        client_id = call.headers.get("client-request-id", "")
-        self._store.add(StoredObject(target.collection, read_only(entity), client_id))
-        self._counts.created += 1
-        return entity
-
-    def _operate_object(self, target: Target, call: Call, exchange: Exchange) -> Answer:
-        stored = self._store.get(target.collection, target.object_id)
-        if stored is None:
-            raise RefusedError(Problem(404, "ResourceNotFound", f"Resource '{target.object_id}' does not exist."))
-        if call.method == "DELETE":
-            self._store.remove(target.collection, target.object_id)
-            self._counts.deleted += 1
-            return empty_answer(204, exchange)
-        if call.method == "PATCH":
-            sent = _read_entity(call)
-            check_entity(self._edition, sent, partial=True)
-            stored = replace(stored, entity=read_only({**stored.entity, **sent}))
-            self._store.replace(stored)
-            self._counts.patched += 1
-        return json_answer(200, dict(stored.entity), exchange)
+    def _spend(self, quota: Quota, app: str, wait_s: float, exchange: Exchange) -> Problem | None:
+        """Use a slot where there is nothing to wait for, else return the 429."""
+        if wait_s == 0 or self._settings.refusals_count:
+            quota.spend(app)
+        if wait_s == 0:
+            return None
+        # Asked again after spending: a refusal that counts makes the wait longer.
+        return throttled(max(wait_s, quota.wait_s(app)), self._settings.retry_after, exchange.at_s)
 
     def _batch(self, call: Call, app: str, exchange: Exchange) -> Answer:
         """Carry out each item as a request of its own. Raises RefusedError when the batch itself is wrong."""
@@ -238,7 +201,7 @@ class Service:
             raise RefusedError(Problem(405, "MethodNotAllowed", "Here is POST only.", (("Allow", "POST"),)))
         answers: list[tuple[BatchItem, Answer]] = []
         statuses: dict[str, int] = {}
-        for each in read_batch(_read_entity(call)):
+        for each in read_batch(read_entity(call)):
             answer = self._item(each, statuses, call.root, app)
             statuses[each.id.lower()] = answer.status if answer.delivery is Delivery.WHOLE else 0
             answers.append((each, answer))
@@ -255,21 +218,3 @@ class Service:
             return self._operate(Call(item.method, item.url, item.headers, item.body, root), app, exchange)
         except RefusedError as refused:
             return error_answer(refused.problem, self._settings.error_shape, exchange)
-
-
-def _read_entity(call: Call) -> dict[str, object]:
-    media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        message = "A supported MIME type could not be found that matches the content type of the request."
-        raise RefusedError(Problem(415, "UnsupportedMediaType", message))
-    return read_object(call.body)
-
-
-def _number(query: Mapping[str, list[str]], option: str, absent: int, *, least: int) -> int:
-    """Return a query option's number. Raises RefusedError (400) for what is none."""
-    texts = query.get(option)
-    if texts is None:
-        return absent
-    if len(texts) == 1 and texts[0].isascii() and texts[0].isdecimal() and least <= int(texts[0][:10]):
-        return int(texts[0][:10])
-    raise RefusedError(Problem(400, "BadRequest", f"Invalid value of the query option '{option}'."))

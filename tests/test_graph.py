@@ -1,4 +1,4 @@
-"""What an answer means: `judge`, `parse_retry_after` and `read_error`, without a network."""
+"""What an answer means and how an object is named: `judge`, `parse_retry_after`, `object_path`, without a network."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.graph import Answered, judge, parse_retry_after, read_error
-from pipeline.model import Answer, Verdict
+from pipeline.graph import Answered, judge, object_path, parse_retry_after, read_error
+from pipeline.model import Answer, Operation, Verdict
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 GUID = "5e3a1f0c-0000-4000-8000-0123456789ab"
@@ -182,6 +182,9 @@ def test_a_201_with_an_id_is_created() -> None:
         b'{"id": ["7"]}',
         b'{"id": "\\ud800"}',
         b'{"id": "a\\nb"}',
+        b'{"id": "."}',
+        b'{"id": "a/../b"}',
+        b'{"id": "%2e%2E"}',
         b'["id"]',
         b'"id"',
         b'{"id": "d99b',
@@ -314,3 +317,164 @@ def test_the_services_request_id_is_kept_wherever_it_stands(
 ) -> None:
     """The header, else innerError's member, else Intune's Activity ID; never our own client-request-id."""
     assert judge(500, headers, content).answer.request_id == request_id
+
+
+# --- updates and deletes ---
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"id": "d99b"}', b"<html>", b"[" * 200_000])
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_whole_200_or_204_to_an_update_or_a_delete_is_done_whatever_its_body_says(
+    status: int, content: bytes
+) -> None:
+    """Nothing in the body is needed; the object's id is known."""
+    headers = {"request-id": GUID}
+
+    assert [judge(status, headers, content, each) for each in (Operation.UPDATE, Operation.DELETE)] == [
+        Answered(Verdict.UPDATED, Answer(http_status=status, request_id=GUID)),
+        Answered(Verdict.REVERSED, Answer(http_status=status, request_id=GUID)),
+    ]
+
+
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+@pytest.mark.parametrize("status", [201, 202, 203, 206, 207])
+def test_another_2xx_to_an_update_or_a_delete_is_unknown(operation: Operation, status: int) -> None:
+    """A 202 promises something for later, and nobody says when."""
+    assert judge(status, {}, b'{"id": "d99b"}', operation) == Answered(
+        Verdict.UNKNOWN, Answer(http_status=status, message=f"the service answered {status} where 200 or 204 was due")
+    )
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_delete_of_what_is_not_there_is_done_and_says_so(status: int) -> None:
+    """What the user wanted is the case; the report tells that somebody else did it."""
+    assert judge(status, {}, graph_error("NotFound", "No such thing."), Operation.DELETE) == Answered(
+        Verdict.REVERSED,
+        Answer(http_status=status, graph_code="NotFound", message="the object was gone already: No such thing."),
+    )
+
+
+def test_a_delete_of_what_is_not_there_keeps_its_message_short() -> None:
+    """The words before the service's own count too."""
+    message = judge(404, {}, graph_error("", "x" * 400), Operation.DELETE).answer.message
+
+    assert (len(message), message[:31], message[-4:]) == (300, "the object was gone already: xx", "x...")
+
+
+def test_an_update_of_what_is_not_there_is_missing() -> None:
+    """It is never POSTed instead; the service's words are kept."""
+    assert judge(404, {}, graph_error("NotFound", "No such thing."), Operation.UPDATE) == Answered(
+        Verdict.MISSING, Answer(http_status=404, graph_code="NotFound", message="No such thing.")
+    )
+
+
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (301, Verdict.UNKNOWN),
+        (400, Verdict.REJECTED),
+        (401, Verdict.REFRESH_TOKEN),
+        (403, Verdict.STOP_TENANT),
+        (405, Verdict.STOP_ROUTE),
+        (406, Verdict.STOP_ROUTE),
+        (408, Verdict.UNKNOWN),
+        (409, Verdict.UNKNOWN),
+        (412, Verdict.UNKNOWN),
+        (413, Verdict.REJECTED),
+        (415, Verdict.STOP_ROUTE),
+        (422, Verdict.REJECTED),
+        (423, Verdict.UNKNOWN),
+        (429, Verdict.SEND_AGAIN),
+        (500, Verdict.UNKNOWN),
+        (501, Verdict.STOP_ROUTE),
+        (502, Verdict.UNKNOWN),
+        (503, Verdict.UNKNOWN),
+        (504, Verdict.UNKNOWN),
+        (509, Verdict.UNKNOWN),
+    ],
+)
+def test_each_other_status_means_the_same_for_updates_and_deletes_as_for_creates(
+    operation: Operation, status: int, verdict: Verdict
+) -> None:
+    """The tables differ only where the object itself is spoken of."""
+    error = graph_error("Some", "Words.")
+
+    assert judge(status, {}, error, operation) == judge(status, {}, error)
+    assert judge(status, {}, error, operation).verdict is verdict
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+@pytest.mark.parametrize("status", [400, 404])
+def test_an_operation_that_is_not_implemented_stops_the_route(operation: Operation, status: int) -> None:
+    """Intune says so in the same words for each; with a 404 it does not mean that the object is gone."""
+    error = graph_error("BadRequest", "No OData route exists that match template ~/singleton with http verb DELETE")
+
+    assert judge(status, {}, error, operation).verdict is Verdict.STOP_ROUTE
+
+
+@given(st.integers(100, 999), st.binary(), st.sampled_from([Operation.UPDATE, Operation.DELETE]))
+def test_judge_calls_an_update_or_delete_done_only_for_its_few_statuses(
+    status: int, content: bytes, operation: Operation
+) -> None:
+    """Whatever the body holds, the status decides."""
+    done = {
+        Operation.UPDATE: {200: Verdict.UPDATED, 204: Verdict.UPDATED},
+        Operation.DELETE: dict.fromkeys((200, 204, 404, 410), Verdict.REVERSED),
+    }[operation]
+
+    verdict = judge(status, {}, content, operation).verdict
+
+    assert (verdict in {Verdict.UPDATED, Verdict.REVERSED}, verdict is Verdict.CREATED) == (status in done, False)
+    assert done.get(status, verdict) is verdict
+
+
+@given(st.text())
+def test_an_object_path_is_one_segment_below_its_collection_or_is_refused(object_id: str) -> None:
+    """No id adds a segment, a query or a fragment, however often the path is decoded."""
+    try:
+        path = object_path("deviceManagement/states", object_id)
+    except ValueError:
+        return
+
+    collection, _, segment = path.rpartition("/")
+    assert (collection, segment.isascii()) == ("deviceManagement/states", True)
+    assert set(segment) & set("?#\\@:;&= ") == set()
+    assert segment not in {"", ".", ".."}
+
+
+@pytest.mark.parametrize(
+    "object_id",
+    [
+        "",
+        "  ",
+        ".",
+        "..",
+        " .. ",
+        "../x",
+        "x/..",
+        "x/./y",
+        "..\\x",
+        "%2e%2e",
+        "%252E.",
+        "%25252e%25252E%25252fx",
+        "x%2F..%2Fy",
+        "x%5c..",
+        "a\nb",
+        "a\x00",
+        "\ud800",
+        "\u202e",
+        "x" * 513,
+        "%25" * 10_000_000,
+    ],
+    ids=lambda object_id: ascii(object_id[:30]),
+)
+def test_an_id_that_could_lead_elsewhere_has_no_path(object_id: str) -> None:
+    """Some servers resolve ".." even where it is encoded: a DELETE would go to the parent."""
+    with pytest.raises(ValueError, match="cannot stand in a URL"):
+        object_path("deviceManagement/states", object_id)
+
+
+def test_a_collection_with_a_slash_at_its_end_gives_no_empty_segment() -> None:
+    """`routes:` may end a path with a slash."""
+    assert object_path("deviceManagement/states/", "d99b") == "deviceManagement/states/d99b"

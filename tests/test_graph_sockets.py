@@ -1,4 +1,4 @@
-"""`create` and `open_client` against real sockets: what is sent again, what is not, and what a lost answer is."""
+"""`write` and `open_client` against real sockets: what is sent again, what is not, and what a lost answer is."""
 
 import asyncio
 import base64
@@ -10,208 +10,43 @@ import random
 import re
 import socket
 import ssl
-import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from socket_cases import (
+    BODY,
+    COLLECTION,
+    CREATED,
+    CREATED_TEXT,
+    QUICK,
+    TOKEN,
+    TOKEN_2,
+    Caller,
+    ScriptedServer,
+    Seen,
+    Step,
+    answer,
+    close_after,
+    message,
+    post,
+    reset,
+    reset_after,
+    run_script,
+    serve,
+    silent_after,
+    unused_port,
+)
 
 from pipeline.errors import ConfigError, PreflightError
-from pipeline.graph import Sent, Timeouts, create, is_never_sent, open_client
-from pipeline.model import Answer, Verdict
+from pipeline.graph import Sent, Timeouts, create, is_never_sent, object_path, open_client
+from pipeline.model import Answer, Operation, Verdict
 
-COLLECTION = "deviceManagement/deviceConfigurations/6a1f/microsoft.graph.iosScepCertificateProfile/states"
-BODY = b'{"deviceDisplayName":"M\xc3\xbcnchen"}'
-TOKEN = "eyJ0eXAiOiJKV1Qi.first-token-of-the-test.c2ln"
-TOKEN_2 = "eyJ0eXAiOiJKV1Qi.second-token-of-the-test.c2ln"
-QUICK = Timeouts(connect_s=5.0, read_s=5.0)
-
-
-class Seen(NamedTuple):
-    """One request as the server read it."""
-
-    line: str
-    headers: dict[str, str]
-    body: bytes
-
-
-Step = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-class ScriptedServer:
-    """Gives each request the next step of its script, and the last step for ever after; keeps what it saw."""
-
-    def __init__(self, steps: tuple[Step, ...], scheme: str) -> None:
-        self.steps = list(steps)
-        self.scheme = scheme
-        self.port = 0
-        self.seen: list[Seen] = []
-        self.connections = 0
-        self.handlers: set[asyncio.Task[None]] = set()
-
-    @property
-    def root(self) -> str:
-        """The service root."""
-        return f"{self.scheme}://127.0.0.1:{self.port}/beta"
-
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection."""
-        task = asyncio.current_task()
-        assert task is not None
-        self.handlers.add(task)
-        self.connections += 1
-        try:
-            while not writer.is_closing():
-                head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
-                headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                self.seen.append(Seen(head, headers, body))
-                await (self.steps.pop(0) if len(self.steps) > 1 else self.steps[0])(reader, writer)
-        except (asyncio.IncompleteReadError, OSError):
-            pass
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def serve(*steps: Step, port: int = 0, context: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedServer]:
-    scripted = ScriptedServer(steps, "https" if context else "http")
-    server = await asyncio.start_server(scripted.handle, "127.0.0.1", port, ssl=context)
-    scripted.port = server.sockets[0].getsockname()[1]
-    try:
-        yield scripted
-    finally:
-        server.close()
-        await asyncio.gather(*scripted.handlers)
-        await server.wait_closed()
-
-
-def message(status: int, content: bytes = b"", *lines: bytes) -> bytes:
-    head = [b"HTTP/1.1 %d X" % status, b"Content-Length: %d" % len(content), *lines]
-    return b"\r\n".join([*head, b"", content])
-
-
-def answer(status: int, content: bytes = b"", *lines: bytes) -> Step:
-    """Answer and keep the connection open."""
-    return say(message(status, content, *lines))
-
-
-def say(text: bytes) -> Step:
-    async def step(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(text)
-        await writer.drain()
-
-    return step
-
-
-def close_after(text: bytes) -> Step:
-    async def step(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(text)
-        writer.close()
-
-    return step
-
-
-def reset_after(text: bytes) -> Step:
-    async def step(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(text)
-        await writer.drain()
-        reset(writer)
-
-    return step
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    linger_0 = struct.pack("ii", 1, 0)  # makes close() send RST
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_0)
-    writer.transport.abort()
-
-
-def silent_after(text: bytes) -> Step:
-    async def step(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(text)
-        await reader.read()
-        writer.close()
-
-    return step
-
-
-CREATED = answer(201, b'{"id":"d99bc884"}')
-CREATED_TEXT = message(201, b'{"id":"d99bc884"}')
-
-
-class Caller:
-    """The callables that `create` is given. `calls` is the order in which they came, `posts` their ids."""
-
-    def __init__(self, *, stop_after: int | None = None) -> None:
-        self.bearer = TOKEN
-        self.calls: list[str] = []
-        self.ids: list[str] = []
-        self.pauses: list[float] = []
-        self.lost: list[Answer] = []
-        self.stop_after = stop_after  # attempts, after which it is time to stop
-
-    async def token(self) -> str:
-        """Give the token of the moment."""
-        return self.bearer
-
-    async def refresh(self, refused: str) -> str:
-        """Replace the refused token."""
-        assert refused == self.bearer
-        self.calls.append("refresh")
-        self.bearer = TOKEN_2
-        return self.bearer
-
-    async def before_attempt(self, client_request_id: str) -> None:
-        """Note the attempt's id."""
-        self.calls.append("before_attempt")
-        self.ids.append(client_request_id)
-
-    async def not_applied(self, lost: Answer) -> None:
-        """Note the answer that says so."""
-        assert lost.client_request_id == self.ids[-1]
-        self.calls.append("not_applied")
-        self.lost.append(lost)
-
-    async def pause(self, wait_s: float) -> None:
-        """Note the wait instead of waiting."""
-        self.calls.append("pause")
-        self.pauses.append(wait_s)
-
-    def stop_waiting(self) -> bool:
-        """Tell whether enough was tried."""
-        return self.stop_after is not None and len(self.ids) >= self.stop_after
-
-
-async def post(client: httpx.AsyncClient, caller: Caller, collection: str = COLLECTION) -> Sent:
-    return await create(
-        client,
-        collection,
-        BODY,
-        token=caller.token,
-        refresh=caller.refresh,
-        before_attempt=caller.before_attempt,
-        not_applied=caller.not_applied,
-        pause=caller.pause,
-        stop_waiting=caller.stop_waiting,
-    )
-
-
-def run_script(*steps: Step, caller: Caller, timeouts: Timeouts = QUICK) -> tuple[Sent, ScriptedServer]:
-    """Create one object at a server with this script."""
-
-    async def story() -> tuple[Sent, ScriptedServer]:
-        async with serve(*steps) as server, open_client(server.root, connections=1, timeouts=timeouts) as client:
-            return await post(client, caller), server
-
-    return asyncio.run(story())
-
+OBJECT = object_path(COLLECTION, "d99bc884")
 
 # --- what one attempt looks like ---
 
@@ -406,12 +241,6 @@ def test_an_attempt_that_was_never_sent_is_sent_again_once_the_server_is_there()
     assert 1.0 <= caller.pauses[0] <= 2.0
 
 
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_the_row_is_given_back_when_the_caller_stops_waiting() -> None:
     """After the attempt that was not applied there is no further wait and no further POST."""
     caller = Caller(stop_after=2)
@@ -590,7 +419,7 @@ def test_ten_workers_that_are_refused_together_share_one_refresh() -> None:
     ],
 )
 def test_any_other_answer_is_returned_after_one_post(status: int, verdict: Verdict) -> None:
-    """Neither a Retry-After nor a reachable server tempts `create` to send such a row again."""
+    """Neither a Retry-After nor a reachable server tempts `write` to send such a row again."""
     caller = Caller()
 
     sent, server = run_script(answer(status, b"", b"Retry-After: 1"), CREATED, caller=caller)
@@ -650,7 +479,7 @@ SLOW = {
 
 @pytest.mark.parametrize("case", [*LOST, *SLOW])
 def test_a_lost_answer_is_unknown_and_not_sent_again(case: str) -> None:
-    """The server read the POST and may have applied it; `create` says in plain words how the answer was lost."""
+    """The server read the POST and may have applied it; `write` says in plain words how the answer was lost."""
     step, _, _, status, words = {**LOST, **SLOW}[case]
     timeouts = QUICK if case in LOST else Timeouts(connect_s=5.0, read_s=0.05)
     caller = Caller()
@@ -796,6 +625,274 @@ def test_a_cancelled_attempt_raises_cancelled_error_and_is_not_planned_again() -
     caller = Caller()
 
     assert (asyncio.run(story()), caller.calls) == (1, ["before_attempt"])
+
+
+# --- updates and deletes ---
+
+
+def test_create_is_write_with_a_post() -> None:
+    """Both names send the very same request."""
+
+    async def story() -> tuple[Sent, list[Seen]]:
+        async with serve(CREATED) as server, open_client(server.root, connections=1) as client:
+            sent = await create(
+                client,
+                COLLECTION,
+                BODY,
+                token=caller.token,
+                refresh=caller.refresh,
+                before_attempt=caller.before_attempt,
+                not_applied=caller.not_applied,
+                pause=caller.pause,
+                stop_waiting=caller.stop_waiting,
+            )
+            return sent, server.seen
+
+    caller = Caller()
+
+    sent, [seen] = asyncio.run(story())
+
+    assert sent == Sent(Verdict.CREATED, Answer(201, "d99bc884", client_request_id=caller.ids[0]), 1)
+    assert (seen.line, seen.body) == (f"POST /beta/{COLLECTION} HTTP/1.1", BODY)
+
+
+def test_an_update_is_a_patch_of_the_object_with_the_body() -> None:
+    """Method, path, body byte for byte and content type are those of Graph's reference."""
+    caller = Caller()
+
+    sent, server = run_script(
+        answer(200, b"{}", b"request-id: abc-1"), caller=caller, path=OBJECT, operation=Operation.UPDATE
+    )
+
+    assert sent == Sent(Verdict.UPDATED, Answer(200, "", "", "", "abc-1", caller.ids[0]), 1)
+    [seen] = server.seen
+    assert (seen.line, seen.body) == (f"PATCH /beta/{OBJECT} HTTP/1.1", BODY)
+    assert seen.headers["content-type"] == "application/json"
+    assert seen.headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_delete_has_neither_body_nor_content_type() -> None:
+    """A gateway may refuse a DELETE with a body, and a body would mean nothing."""
+    caller = Caller()
+
+    sent, server = run_script(answer(204), caller=caller, path=OBJECT, operation=Operation.DELETE)
+
+    assert sent == Sent(Verdict.REVERSED, Answer(204, client_request_id=caller.ids[0]), 1)
+    [seen] = server.seen
+    assert (seen.line, seen.body) == (f"DELETE /beta/{OBJECT} HTTP/1.1", b"")
+    assert seen.headers == {
+        "host": f"127.0.0.1:{server.port}",
+        "authorization": f"Bearer {TOKEN}",
+        "accept": "application/json",
+        "accept-encoding": seen.headers["accept-encoding"],
+        "connection": "keep-alive",
+        "client-request-id": caller.ids[0],
+        "content-length": "0",
+        "user-agent": "certstate",
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        COLLECTION + "/",
+        COLLECTION + "/..",
+        COLLECTION + "/.",
+        COLLECTION + "/%2e%2e",
+        COLLECTION + "/%2E%2E",
+        COLLECTION + "/%252e%252e",
+        COLLECTION + "/..%2Fx",
+        COLLECTION + "/a%2F..",
+        COLLECTION + "/a%2f",
+        COLLECTION + "/a?b",
+        COLLECTION + "/a#b",
+        COLLECTION + "/a b",
+        COLLECTION + "/a%",
+        COLLECTION + "/%41",
+        COLLECTION + "/a%0Ab",
+        COLLECTION + "/a\r\nHost: evil.example.com",
+        "deviceManagement/../users/x",
+        "users/x",
+        "https://evil.example.com/beta/deviceManagement/x/y",
+        "//evil.example.com/beta/deviceManagement/x/y",
+    ],
+)
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+def test_a_path_that_is_no_object_below_the_service_root_is_refused(path: str, operation: Operation) -> None:
+    """A DELETE that reached a parent would take a whole profile along."""
+
+    async def story() -> int:
+        async with serve(answer(204)) as server, open_client(server.root, connections=1) as client:
+            with pytest.raises(ConfigError, match=f"is no object below {server.root}/; correct `routes:`"):
+                await post(client, caller, path, operation)
+            return len(server.seen)
+
+    caller = Caller()
+
+    assert (asyncio.run(story()), caller.calls) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("object_id", "segment"),
+    [
+        ("d99bc884", "d99bc884"),
+        ("a/b?c#d%e", "a%2Fb%3Fc%23d%25e"),
+        ("%2F", "%252F"),
+        ("a\\b", "a%5Cb"),
+        ("T_x-1.2~3", "T_x-1.2~3"),
+        ("a=+;:@&$,!'()*", "a%3D%2B%3B%3A%40%26%24%2C%21%27%28%29%2A"),
+        ("M\u00fcnchen 1", "M%C3%BCnchen%201"),
+        ("...", "..."),
+        ("..a", "..a"),
+        ("//evil.example.com", "%2F%2Fevil.example.com"),
+    ],
+)
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+def test_an_id_of_any_shape_is_one_segment_and_leaves_as_it_is_encoded(
+    object_id: str, segment: str, operation: Operation
+) -> None:
+    """Aiohttp by itself would undo a part of the encoding on the way."""
+    path = object_path(COLLECTION, object_id)
+
+    sent, server = run_script(answer(204), caller=Caller(), path=path, operation=operation)
+
+    assert path == f"{COLLECTION}/{segment}"
+    assert server.seen[0].line.split(" ")[1] == f"/beta/{COLLECTION}/{segment}"
+    assert sent.attempts == 1
+
+
+UPDATE_AND_DELETE = [
+    (200, Verdict.UPDATED, Verdict.REVERSED),
+    (201, Verdict.UNKNOWN, Verdict.UNKNOWN),
+    (202, Verdict.UNKNOWN, Verdict.UNKNOWN),
+    (204, Verdict.UPDATED, Verdict.REVERSED),
+    (302, Verdict.UNKNOWN, Verdict.UNKNOWN),
+    (400, Verdict.REJECTED, Verdict.REJECTED),
+    (403, Verdict.STOP_TENANT, Verdict.STOP_TENANT),
+    (404, Verdict.MISSING, Verdict.REVERSED),
+    (405, Verdict.STOP_ROUTE, Verdict.STOP_ROUTE),
+    (406, Verdict.STOP_ROUTE, Verdict.STOP_ROUTE),
+    (409, Verdict.UNKNOWN, Verdict.UNKNOWN),
+    (410, Verdict.UNKNOWN, Verdict.REVERSED),
+    (412, Verdict.UNKNOWN, Verdict.UNKNOWN),
+    (413, Verdict.REJECTED, Verdict.REJECTED),
+    (415, Verdict.STOP_ROUTE, Verdict.STOP_ROUTE),
+    (422, Verdict.REJECTED, Verdict.REJECTED),
+    (500, Verdict.UNKNOWN, Verdict.UNKNOWN),
+    (501, Verdict.STOP_ROUTE, Verdict.STOP_ROUTE),
+    (503, Verdict.UNKNOWN, Verdict.UNKNOWN),
+    (504, Verdict.UNKNOWN, Verdict.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("status", "updated", "deleted"), UPDATE_AND_DELETE)
+def test_each_answer_to_an_update_and_a_delete_is_judged_after_one_request(
+    status: int, updated: Verdict, deleted: Verdict
+) -> None:
+    """The table of the design, over the wire; a Retry-After changes nothing."""
+    for operation, verdict in ((Operation.UPDATE, updated), (Operation.DELETE, deleted)):
+        caller = Caller()
+        step = answer(status, b"", b"Retry-After: 1")
+
+        sent, server = run_script(step, answer(204), caller=caller, path=OBJECT, operation=operation)
+
+        assert (sent.verdict, sent.answer.http_status, sent.attempts) == (verdict, status, 1)
+        assert (len(server.seen), caller.calls) == (1, ["before_attempt"])
+
+
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+def test_an_update_and_a_delete_are_sent_again_after_401_and_429(operation: Operation) -> None:
+    """What was certainly not applied is repeated, as for a create."""
+    caller = Caller()
+
+    sent, server = run_script(
+        answer(429, b"", b"Retry-After: 7"), answer(401), answer(204), caller=caller, path=OBJECT, operation=operation
+    )
+
+    verdict = Verdict.UPDATED if operation is Operation.UPDATE else Verdict.REVERSED
+    assert sent == Sent(verdict, Answer(204, client_request_id=caller.ids[2]), 3)
+    assert caller.pauses == [7.0]
+    assert [seen.headers["authorization"] for seen in server.seen] == [
+        f"Bearer {TOKEN}",
+        f"Bearer {TOKEN}",
+        f"Bearer {TOKEN_2}",
+    ]
+
+
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+@pytest.mark.parametrize("case", [*LOST, *SLOW])
+def test_a_lost_answer_to_an_update_or_a_delete_is_unknown_and_not_sent_again(case: str, operation: Operation) -> None:
+    """Aiohttp would send a DELETE a second time in secret when the connection broke; here it leaves once."""
+    step, _, _, status, words = {**LOST, **SLOW}[case]
+    timeouts = QUICK if case in LOST else Timeouts(connect_s=5.0, read_s=0.05)
+    caller = Caller()
+
+    sent, server = run_script(step, answer(204), caller=caller, timeouts=timeouts, path=OBJECT, operation=operation)
+
+    assert sent == Sent(Verdict.UNKNOWN, Answer(http_status=status, message=words, client_request_id=caller.ids[0]), 1)
+    assert (len(server.seen), caller.calls) == (1, ["before_attempt"])
+
+
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+@pytest.mark.parametrize("end", [close_after, reset_after], ids=["closed", "reset"])
+def test_a_half_body_after_200_is_unknown_for_every_operation(
+    operation: Operation, end: Callable[[bytes], Step]
+) -> None:
+    """Only a whole answer is an answer."""
+    sent, server = run_script(
+        end(message(200, b'{"id":"d99bc884"}')[:-5]), caller=Caller(), path=OBJECT, operation=operation
+    )
+
+    assert (sent.verdict, len(server.seen)) == (Verdict.UNKNOWN, 1)
+    assert sent.answer.message == "the answer broke off after its status, 200"
+
+
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+def test_an_update_or_delete_that_never_left_is_planned_again(operation: Operation) -> None:
+    """Nobody listens: one attempt, nothing sent."""
+
+    async def story() -> Sent:
+        async with open_client(f"http://127.0.0.1:{unused_port()}/beta", connections=1) as client:
+            return await post(client, caller, OBJECT, operation)
+
+    caller = Caller(stop_after=1)
+
+    sent = asyncio.run(story())
+
+    assert (sent.verdict, sent.attempts, caller.calls) == (Verdict.SEND_AGAIN, 1, ["before_attempt", "not_applied"])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+def test_a_redirect_of_an_update_or_a_delete_is_not_followed(status: int, operation: Operation) -> None:
+    """The server that Location names sees no connection."""
+
+    async def story() -> tuple[Sent, int, int]:
+        async with serve(answer(204)) as elsewhere:
+            location = f"Location: {elsewhere.root}/{OBJECT}".encode()
+            async with (
+                serve(answer(status, b"", location)) as server,
+                open_client(server.root, connections=1) as client,
+            ):
+                return await post(client, Caller(), OBJECT, operation), len(server.seen), elsewhere.connections
+
+    sent, requests, connections = asyncio.run(story())
+
+    assert (sent.verdict, requests, connections) == (Verdict.UNKNOWN, 1, 0)
+
+
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.DELETE])
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+def test_an_answer_to_an_update_or_a_delete_that_echoes_the_token_does_not_keep_it(
+    status: int, operation: Operation, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither answer nor log hold a piece of it."""
+    caplog.set_level(logging.DEBUG)
+    echo = json.dumps({"error": {"code": TOKEN, "message": f"x Bearer {TOKEN}"}, "id": TOKEN}).encode()
+
+    sent, _ = run_script(answer(status, echo), caller=Caller(), path=OBJECT, operation=operation)
+
+    assert [piece for piece in ("eyJ0eXAi", "first-token", "c2ln") if piece in f"{sent!r} {caplog.text}"] == []
 
 
 def test_a_redirect_is_not_followed_and_cookies_are_not_kept() -> None:

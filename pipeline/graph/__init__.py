@@ -1,25 +1,36 @@
-"""Speak Graph: one POST per attempt, what its answer means, and the loop that sends again what was not applied.
+"""Speak Graph: writes that are sent again only when they were not applied, reads that are repeated, and their answers.
 
-The only place that imports httpx, httpx_aiohttp, aiohttp's client and tenacity. It knows no pacer, no token cache, no
-ledger and no configuration: `create` is given them as callables. A POST is not idempotent, so an attempt is repeated
-only when it was certainly not applied; a lost answer is `Verdict.UNKNOWN`, never a second POST.
+The only place that imports httpx, httpx_aiohttp, aiohttp's client, yarl and tenacity. It knows no pacer, no token
+cache, no ledger and no configuration: `write` and `sweep` are given them as callables. A POST is not idempotent, so an
+attempt is repeated only when it was certainly not applied; a lost answer is `Verdict.UNKNOWN`, never a second request.
 
-`client.py` opens connections, `answers.py` reads what comes back, `attempts.py` sends.
+`client.py` opens connections, `paths.py` names what is asked for, `exchange.py` sends one request, `answers.py` reads
+what comes back, `attempts.py` writes, `reads.py` reads back.
 """
 
 from pipeline.graph.answers import Answered, judge, parse_retry_after, read_error
-from pipeline.graph.attempts import Sent, create, is_never_sent
+from pipeline.graph.attempts import Sent, create, write
 from pipeline.graph.client import Client, Timeouts, open_client
+from pipeline.graph.exchange import is_never_sent
+from pipeline.graph.paths import object_path
+from pipeline.graph.reads import Access, ReadFailedError, probe, read_object, sweep
 
 __all__ = [
+    "Access",
     "Answered",
     "Client",
+    "ReadFailedError",
     "Sent",
     "Timeouts",
     "create",
     "is_never_sent",
     "judge",
+    "object_path",
     "open_client",
     "parse_retry_after",
+    "probe",
     "read_error",
+    "read_object",
+    "sweep",
+    "write",
 ]

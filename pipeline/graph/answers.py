@@ -1,4 +1,4 @@
-"""What an answer to a create means, read from its status, headers and body. Pure functions."""
+"""What an answer means, read from its status, headers and body. Pure functions."""
 
 import json
 import re
@@ -11,7 +11,8 @@ from http.client import responses as reason_phrases
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pipeline.model import Answer, Verdict
+from pipeline.graph.paths import is_usable_id
+from pipeline.model import Answer, Operation, Verdict
 
 ANSWER_LIMIT_BYTES = 1_000_000  # an entity has about 1 kB; what comes beyond this is not read
 MESSAGE_CHARACTERS = 300
@@ -45,43 +46,120 @@ VERDICTS: Mapping[int, Verdict] = MappingProxyType(
 )
 """What a status means as an answer to a create; 201 with an id is `created`, any other status is `unknown`."""
 
-# Intune documents creates that it does not implement, and says so with a 400 (microsoft-graph-docs issues 4984, 19924).
+VERDICTS_OF: Mapping[Operation, Mapping[int, Verdict]] = MappingProxyType(
+    {
+        Operation.CREATE: VERDICTS,
+        Operation.UPDATE: {**VERDICTS, 200: Verdict.UPDATED, 204: Verdict.UPDATED, 404: Verdict.MISSING},
+        Operation.DELETE: {
+            **VERDICTS,
+            200: Verdict.REVERSED,
+            204: Verdict.REVERSED,
+            404: Verdict.REVERSED,
+            410: Verdict.REVERSED,
+        },
+    }
+)
+"""What a status means as an answer to each operation; a status that is not there is `unknown`."""
+
+READ_VERDICTS: Mapping[int, Verdict] = MappingProxyType(
+    {
+        401: Verdict.REFRESH_TOKEN,
+        403: Verdict.STOP_TENANT,
+        404: Verdict.STOP_COLLECTION,
+        405: Verdict.STOP_ROUTE,
+        406: Verdict.STOP_ROUTE,
+        408: Verdict.SEND_AGAIN,
+        409: Verdict.SEND_AGAIN,
+        410: Verdict.STOP_COLLECTION,
+        415: Verdict.STOP_ROUTE,
+        423: Verdict.SEND_AGAIN,
+        424: Verdict.SEND_AGAIN,
+        425: Verdict.SEND_AGAIN,
+        429: Verdict.SEND_AGAIN,
+        501: Verdict.STOP_ROUTE,
+    }
+)
+"""What a status means as an answer to a GET. A 2xx that cannot be used and any other 5xx are `send again`, since a GET
+changes nothing; a status that is not there, such as 400 or a redirect, would be the same the next time."""
+
+# Intune documents operations that it does not implement, and says so with a 400 (microsoft-graph-docs issues 4984,
+# 19924). Said with a 404, it would otherwise pass for an object that is gone.
 NOT_IMPLEMENTED = ("no odata route", "no method match route template")
 
 
-def judge(status: int, headers: Mapping[str, str], content: bytes) -> Answered:
-    """Return what an answer to a create means: the table `VERDICTS`, the object's id, the error in plain words.
+def judge(status: int, headers: Mapping[str, str], content: bytes, operation: Operation = Operation.CREATE) -> Answered:
+    """Return what an answer to a write means: the table `VERDICTS_OF`, the new object's id, the error in plain words.
 
     A pure function: a Retry-After date is counted from the answer's own Date, so a wrong clock here does no harm.
     """
-    fields = {name.lower(): value for name, value in headers.items()}
-    answer = Answer(http_status=status, request_id=_request_id(fields, content))
-    retry_after_s = parse_retry_after(fields.get("retry-after"), _http_date(fields.get("date", "")))
     if 200 <= status < 300:
-        object_id = _object_id(content) if status == 201 else ""
+        return _judge_success(status, _lower(headers), content, operation)
+    answered, is_not_implemented = _read_refusal(status, headers, content)
+    answer = answered.answer
+    verdict = VERDICTS_OF[operation].get(status, Verdict.UNKNOWN)
+    if is_not_implemented:
+        verdict = Verdict.STOP_ROUTE
+    elif verdict is Verdict.REVERSED:
+        gone = clean(f"the object was gone already: {answer.message}", MESSAGE_CHARACTERS)
+        answer = replace(answer, message=gone)
+    return answered._replace(verdict=verdict, answer=answer)
+
+
+def judge_read(status: int, headers: Mapping[str, str], content: bytes) -> Answered:
+    """Return what an answer to a GET means that brought nothing to read: the table `READ_VERDICTS`."""
+    answered, is_not_implemented = _read_refusal(status, headers, content)
+    passing = Verdict.SEND_AGAIN if 200 <= status < 300 or status >= 500 else Verdict.UNKNOWN
+    verdict = Verdict.STOP_ROUTE if is_not_implemented else READ_VERDICTS.get(status, passing)
+    if 200 <= status < 300:
+        message = f"the service answered {status} with something that is not what was asked for, or cannot be read"
+        return answered._replace(verdict=verdict, answer=replace(answered.answer, graph_code="", message=message))
+    return answered._replace(verdict=verdict)
+
+
+def _judge_success(status: int, fields: Mapping[str, str], content: bytes, operation: Operation) -> Answered:
+    answer = Answer(http_status=status, request_id=_request_id(fields, content))
+    is_create = operation is Operation.CREATE
+    if is_create and status == 201:
+        object_id = _object_id(content)
         if object_id:
             return Answered(Verdict.CREATED, replace(answer, object_id=object_id))
-        problem = "without the id of the new object" if status == 201 else "where 201 was due"
-        return Answered(
-            Verdict.UNKNOWN, replace(answer, message=f"the service answered {status} {problem}"), retry_after_s
-        )
+        problem = "without the id of the new object"
+    elif (verdict := VERDICTS_OF[operation].get(status)) is not None:
+        return Answered(verdict, answer)
+    else:
+        problem = f"where {'201' if is_create else '200 or 204'} was due"
+    message = f"the service answered {status} {problem}"
+    return Answered(Verdict.UNKNOWN, replace(answer, message=message), _retry_after_s(fields))
+
+
+def _read_refusal(status: int, headers: Mapping[str, str], content: bytes) -> tuple[Answered, bool]:
+    """Return the answer in plain words, as `unknown`, and whether it says that the operation is not implemented."""
+    fields = _lower(headers)
+    answer = Answer(http_status=status, request_id=_request_id(fields, content))
     if 300 <= status < 400:
         message = f"the service answered {status}, a redirect, which is not followed"
-        return Answered(Verdict.UNKNOWN, replace(answer, message=message), retry_after_s)
+        return Answered(Verdict.UNKNOWN, replace(answer, message=message), _retry_after_s(fields)), False
     code, message = _error_texts(content, fields.get("content-type", ""))
-    verdict = VERDICTS.get(status, Verdict.UNKNOWN)
-    if status == 400 and any(phrase in f"{code}\n{message}".lower() for phrase in NOT_IMPLEMENTED):
-        verdict = Verdict.STOP_ROUTE
+    words = f"{code}\n{message}".lower()
+    is_not_implemented = status in {400, 404} and any(phrase in words for phrase in NOT_IMPLEMENTED)
     code, message = clean(code, CODE_CHARACTERS), clean(message, MESSAGE_CHARACTERS)
     message = message or f"HTTP {status} {reason_phrases.get(status, '')}".rstrip() + " without a message"
-    return Answered(verdict, replace(answer, graph_code=code, message=message), retry_after_s)
+    answer = replace(answer, graph_code=code, message=message)
+    return Answered(Verdict.UNKNOWN, answer, _retry_after_s(fields)), is_not_implemented
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _retry_after_s(fields: Mapping[str, str]) -> float | None:
+    return parse_retry_after(fields.get("retry-after"), _http_date(fields.get("date", "")))
 
 
 def _object_id(content: bytes) -> str:
     entity = _json(content)
     object_id = _text(entity.get("id")) if isinstance(entity, dict) else ""
-    # An unprintable id, such as a lone surrogate, could be neither kept nor asked for.
-    return object_id if object_id.strip() and object_id.isprintable() else ""
+    return object_id if is_usable_id(object_id) else ""
 
 
 # Where the header is absent: innerError's member, or Intune's "Activity ID", which equals it (contrib issue 4157).

@@ -4,6 +4,7 @@ import base64
 import re
 import ssl
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
@@ -11,6 +12,7 @@ from types import MappingProxyType
 
 import aiohttp
 import httpx
+import yarl
 from httpx_aiohttp import AiohttpTransport
 
 from pipeline.errors import ConfigError
@@ -57,7 +59,9 @@ def open_client(
 
     def session() -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEPALIVE_S, ssl=context)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, middlewares=(_send_as_it_is,)
+        )
 
     return httpx.AsyncClient(
         base_url=service_root,
@@ -74,7 +78,41 @@ def open_client(
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
         trust_env=False,
+        event_hooks={"request": [_note_leaving]},
     )
+
+
+@dataclass(slots=True)
+class _Leaving:
+    """The request that the current task is sending."""
+
+    url: str
+    broken: aiohttp.ClientError | None = None  # how its connection broke
+
+
+_LEAVING: ContextVar[_Leaving] = ContextVar("_LEAVING")
+
+
+async def _note_leaving(request: httpx.Request) -> None:
+    _LEAVING.set(_Leaving(str(request.url)))
+
+
+async def _send_as_it_is(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from two things that it does in secret.
+
+    It rewrites the text of a URL: %24 becomes $, and /a/%2e%2e becomes /, another resource than httpx was given. And
+    it sends a GET or DELETE a second time when the connection broke (IDEMPOTENT_METHODS in aiohttp/client.py), past
+    the quota and past our own record of attempts.
+    """
+    leaving = _LEAVING.get()
+    if leaving.broken is not None:
+        raise leaving.broken
+    request.url = yarl.URL(leaving.url, encoded=True)
+    try:
+        return await send(request)
+    except aiohttp.ClientError as exc:
+        leaving.broken = exc
+        raise
 
 
 def _tls_context(environ: Mapping[str, str]) -> ssl.SSLContext:

@@ -3,7 +3,8 @@
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pipeline.errors import ExitCode, UsageError
 from pipeline.findings import Finding, Severity
 from pipeline.ledger import (
     Ledger,
+    action_counts,
     placed_findings,
     report_rows,
     route_counts,
@@ -20,32 +22,45 @@ from pipeline.ledger import (
     state_counts,
     waiting_rows,
 )
-from pipeline.model import RunInfo, SendStats, State, StopReason
+from pipeline.model import Operation, RunInfo, SendStats, SourceInfo, State, StopReason
 from pipeline.report import (
+    Cause,
+    Forecast,
     NextStep,
     Summary,
+    TenantLook,
+    Terms,
     causes_of_answers,
     causes_of_findings,
     document_of,
     route_lines,
     totals_of,
-    write_created_rows,
     write_document,
     write_input_rows,
     write_repairs,
+    write_sent_rows,
 )
 
-TO_MEND = (State.INVALID, State.CONFLICTING, State.REJECTED, State.REJECTED_BEFORE, State.UNSENT, State.PLANNED)
+TO_MEND = (
+    State.INVALID,
+    State.CONFLICTING,
+    State.REJECTED,
+    State.REJECTED_BEFORE,
+    State.MISSING,
+    State.UNSENT,
+    State.PLANNED,
+)
 """What errors.csv holds: rows that are not settled well and whose condition is known."""
 
 UNDERSTOOD = {
     "validate": {"--edition", "--out", "--preset", "--strict", "--no-repair"},
     "resume": {"--graph-url", "--state"},
+    "retry": {"--graph-url", "--state"},
     "report": {"--graph-url", "--state"},
 }
 """What a verb takes over of the options of the call before it; `import` takes them all."""
 
-REFUSED = (State.REJECTED, State.UNSENT, State.UNKNOWN)
+REFUSED = (State.REJECTED, State.MISSING, State.KEPT, State.UNSENT, State.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +93,11 @@ def conclude_run(
     is_dry_run: bool = False,
     has_too_many_errors: bool = False,
     stats: SendStats | None = None,
+    forecast: Forecast | None = None,
 ) -> Summary:
     """Write the reports of the run into its folder and return the summary. Can be repeated at any time.
 
-    `has_too_many_errors` says of a dry run that an import would stop at its error threshold.
+    `has_too_many_errors` says of a dry run that an import would stop at its error threshold; a plan has a `forecast`.
 
     Raises UsageError when a report cannot be written; what became of the rows stands in the ledger all the same.
     """
@@ -90,31 +106,41 @@ def conclude_run(
     counts = state_counts(ledger, run_id)
     waiting = waiting_rows(ledger, run_id)
     findings = causes_of_findings(placed_findings(ledger, run_id), sources)
-    answers = [] if is_dry_run else causes_of_answers(report_rows(ledger, run_id, REFUSED), sources)
+    answers = _causes_of_answers(ledger, run_id, sources, is_dry_run=is_dry_run)
     mend = tuple(state for state in TO_MEND if not (is_dry_run and state is State.PLANNED))
+    is_undo = run.verb == "undo"
+    terms = Terms.PLAN if forecast else Terms.DRY_RUN if is_dry_run else Terms.UNDO if is_undo else Terms.IMPORT
+    by_route = _planned_by_operation(ledger, run_id) if forecast else list[Counted](route_counts(ledger, run_id))
     summary = Summary(
         run=run,
         is_dry_run=is_dry_run,
         sources=tuple(sources.values()),
-        totals=totals_of(counts, tuple(sources.values()), is_dry_run=is_dry_run),
-        routes=route_lines(route_counts(ledger, run_id), is_dry_run=is_dry_run),
+        totals=totals_of(_summed(by_route), tuple(sources.values()), terms),
+        routes=route_lines(by_route, terms),
         causes=(*answers, *findings),
         stats=stats,
         next_steps=tuple(
-            _steps_after_dry_run(counts, waiting, folder, call, has_too_many_errors=has_too_many_errors)
+            _steps_after_dry_run(counts, waiting, folder, call, forecast, has_too_many_errors=has_too_many_errors)
             if is_dry_run
+            else _steps_after_undo(run, counts, waiting, call)
+            if is_undo
             else _next_steps(run, counts, waiting, folder, call)
         ),
+        forecast=forecast,
         waiting_rows=waiting,
     )
     try:
-        errors = _file_errors(ledger, run_id)
-        write_input_rows(folder / "errors.csv", lambda: report_rows(ledger, run_id, mend), sources, errors)
-        if not is_dry_run:
+        if is_undo:
+            undone = report_rows(ledger, run_id, tuple(State))
+            write_sent_rows(folder / "undo.csv", undone, sources, EDITIONS[run.edition])
+        else:
+            errors = _file_errors(ledger, run_id)
+            write_input_rows(folder / "errors.csv", lambda: report_rows(ledger, run_id, mend), sources, errors)
+            write_repairs(folder / "repairs.csv", placed_findings(ledger, run_id), sources)
+        if not is_dry_run and not is_undo:
             write_input_rows(folder / "unknown.csv", lambda: report_rows(ledger, run_id, [State.UNKNOWN]), sources)
-            created = report_rows(ledger, run_id, [State.CREATED])
-            write_created_rows(folder / "created.csv", created, sources, EDITIONS[run.edition])
-        write_repairs(folder / "repairs.csv", placed_findings(ledger, run_id), sources)
+            created = report_rows(ledger, run_id, [State.CREATED, State.UPDATED])
+            write_sent_rows(folder / "created.csv", created, sources, EDITIONS[run.edition])
         document = document_of(summary, placed_findings(ledger, run_id), sources)
         write_document(folder / "report.json", document)
     except OSError as problem:
@@ -124,6 +150,33 @@ def conclude_run(
             f"has the file open, or make room, then {again}"
         ) from problem
     return summary
+
+
+Counted = tuple[str, State | Operation, int]
+"""(collection, what the rows are, how many)."""
+
+
+def _planned_by_operation(ledger: Ledger, run_id: str) -> list[Counted]:
+    """Return the number of the run's rows by collection and state, of planned ones by what is going to be done."""
+    others = (each for each in route_counts(ledger, run_id) if each.state is not State.PLANNED)
+    return [*action_counts(ledger, run_id), *others]
+
+
+def _summed(counts: Iterable[Counted]) -> dict[State | Operation, int]:
+    totals = Counter[State | Operation]()
+    for _, what, rows in counts:
+        totals[what] += rows
+    return totals
+
+
+def _causes_of_answers(
+    ledger: Ledger, run_id: str, sources: Mapping[int, SourceInfo], *, is_dry_run: bool
+) -> list[Cause]:
+    if not is_dry_run:
+        return causes_of_answers(report_rows(ledger, run_id, REFUSED), sources)
+    # Only a plan that read the tenant has such rows.
+    unread = causes_of_answers(report_rows(ledger, run_id, [State.UNSENT]), sources)
+    return [each._replace(code="not checked", hint="mend what the message names, and plan again") for each in unread]
 
 
 def _file_errors(ledger: Ledger, run_id: str) -> dict[int, list[Finding]]:
@@ -141,31 +194,47 @@ def near_path(path: Path) -> Path:
 
 
 def _steps_after_dry_run(
-    counts: dict[State, int], waiting: int, folder: Path, call: Call, *, has_too_many_errors: bool
+    counts: dict[State, int],
+    waiting: int,
+    folder: Path,
+    call: Call,
+    forecast: Forecast | None,
+    *,
+    has_too_many_errors: bool,
 ) -> Iterator[NextStep]:
     errors_csv = str(near_path(folder / "errors.csv"))
     if counts.get(State.INVALID) or counts.get(State.CONFLICTING):
         yield NextStep(f"correct the file, or {errors_csv} and check that:", call.command("validate", errors_csv))
+    what = "carry the plan out" if forecast else "import the valid rows"
+    words = list(call.files)
+    if forecast and forecast.saved:
+        words += ["--plan", forecast.saved]
+    elif forecast and forecast.tenant is TenantLook.CHECKED:
+        words.append("--check-remote")
     if waiting and has_too_many_errors:
-        command = call.command("import", *call.files, "--max-errors", "100%")
-        yield NextStep("import the valid rows; so many rows have errors that it has to be said:", command)
+        command = call.command("import", *words, "--max-errors", "100%")
+        yield NextStep(f"{what}; so many rows have errors that it has to be said:", command)
     elif waiting:
-        yield NextStep("import the valid rows:", call.command("import", *call.files))
+        yield NextStep(f"{what}:", call.command("import", *words))
 
 
 def _next_steps(run: RunInfo, counts: dict[State, int], waiting: int, folder: Path, call: Call) -> Iterator[NextStep]:
-    bad = any(counts.get(state) for state in (State.INVALID, State.CONFLICTING, State.REJECTED, State.REJECTED_BEFORE))
+    refused = counts.get(State.REJECTED, 0) + counts.get(State.REJECTED_BEFORE, 0)
+    bad = counts.get(State.INVALID, 0) + counts.get(State.CONFLICTING, 0) + refused
     errors_csv = str(near_path(folder / "errors.csv"))
     if counts.get(State.UNKNOWN):
-        unknown_csv = near_path(folder / "unknown.csv")
-        yield NextStep(
-            f"look the rows of {unknown_csv} up in Intune; they may have been created or not, and are not sent again",
-            "",
-        )
+        yield NextStep("read the tenant back, to settle the unknown rows:", call.command("resume", run.id))
     if bad:
         yield NextStep(f"correct {errors_csv} and import it:", call.command("import", errors_csv))
+    if refused:
+        yield NextStep("or, if the tenant was mended, send the rejected rows again:", call.command("retry", run.id))
+    if counts.get(State.MISSING):
+        yield NextStep("send the missing rows again:", call.command("retry", run.id, "--missing"))
     if waiting and run.stop == StopReason.INVALID:
         yield NextStep("or send the other rows all the same:", call.command("import", *call.files))
+    elif waiting and run.stop == StopReason.PLAN:
+        if call.files:
+            yield NextStep("see what would be done now:", call.command("plan", *call.files))
     elif waiting and run.stop == StopReason.THRESHOLD:
         resume = call.command("resume", run.id, "--max-errors", "100%")
         yield NextStep("or send the other rows all the same:", resume)
@@ -173,17 +242,25 @@ def _next_steps(run: RunInfo, counts: dict[State, int], waiting: int, folder: Pa
         yield NextStep("go on with the unsent rows:", call.command("resume", run.id))
 
 
+def _steps_after_undo(run: RunInfo, counts: dict[State, int], waiting: int, call: Call) -> Iterator[NextStep]:
+    if waiting or counts.get(State.UNKNOWN):
+        yield NextStep("go on with the undo:", call.command("resume", run.id))
+    if counts.get(State.REJECTED):
+        yield NextStep("try again to delete what is left:", call.command("undo", run.parent_id))
+
+
 def exit_code_of(summary: Summary, stop: StopReason | None = None, *, stopped_collections: int = 0) -> ExitCode:
     """Return the first exit code that applies; an interrupt is the caller's to tell, it knows the signal."""
     about_files = sum(cause.severity is Severity.ERROR and not cause.rows for cause in summary.causes)
     invalid = summary.rows_of("invalid") + summary.rows_of("conflicting") + about_files
-    unsettled = invalid + summary.rows_of("rejected") + summary.waiting_rows
+    refused = sum(summary.rows_of(label) for label in ("rejected", "missing", "kept", "failed"))
+    unsettled = invalid + refused + summary.waiting_rows
     sends = not summary.is_dry_run
     cases = (
         (not summary.is_balanced, ExitCode.INTERNAL),
         (stopped_collections or stop is StopReason.PREFLIGHT, ExitCode.PREFLIGHT),
         (stop is StopReason.THRESHOLD, ExitCode.THRESHOLD),
-        (summary.rows_of("unknown"), ExitCode.UNKNOWN_ROWS),
+        (sends and summary.rows_of("unknown"), ExitCode.UNKNOWN_ROWS),
         (sends and (unsettled or stop is not None), ExitCode.UNSETTLED),
         (invalid, ExitCode.INVALID),
     )

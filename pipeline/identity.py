@@ -1,5 +1,6 @@
 """What makes two objects the same: the key and the fingerprint, over normalised texts. No I/O."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -15,7 +16,9 @@ KEY_VERSION = 1
 PROPERTIES = {each.name: each for edition in EDITIONS.values() for each in edition.properties}
 """Every property of any edition: a name means the same in all of them."""
 
-INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,7})?)?(Z|[+-][0-9]{2}:[0-9]{2})")
+INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,7})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 # Between digits only: a leading minus is the sign of a serial number.
 HEX_SEPARATORS = re.compile(r"(?<=[0-9A-Fa-f])[\s:-]+(?=[0-9A-Fa-f])")
@@ -133,6 +136,11 @@ def differences(sent: Mapping[str, object], found: Mapping[str, object]) -> list
         if not is_same or is_date_time:
             different.append(Difference(name, ours, theirs, is_same))
     return different
+
+
+def differences_of(body: bytes, found: Mapping[str, object]) -> list[Difference]:
+    """Return the `differences` that count of an object read back from the body (JSON) that was sent."""
+    return [each for each in differences(json.loads(body), found) if not each.is_same_instant]
 
 
 def _value_form(known: Property, text: str) -> str:

@@ -1,25 +1,40 @@
-"""Which planned row goes next: one lane for each collection, and a canary ahead of each lane."""
+"""Which planned row goes next: one lane for each collection and operation, and a canary ahead of each lane."""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from pipeline.model import PlannedRow
+from pipeline.model import Operation, PlannedRow, Verdict
 
 MOST_FAILED_CANARIES = 3
 """So many canaries in a row without a created object stop their collection."""
 
+GOT_THROUGH = frozenset({Verdict.CREATED, Verdict.UPDATED, Verdict.REVERSED})
+"""What opens a collection for all its rows."""
+
+FAILED = frozenset({Verdict.REJECTED, Verdict.UNKNOWN})
+"""What counts against a collection. Any other outcome passes the canary on: it says nothing about the next row."""
+
 FetchRows = Callable[[str, int], Sequence[PlannedRow]]
-"""(collection, after this row's number) -> its next planned rows; none at the end."""
+"""(lane, after this row's number) -> its next planned rows; none at the end."""
+
+
+def lane_of(collection: str, operation: Operation) -> str:
+    """Return the name of the lane: what a service does not implement for one operation, it may do for another.
+
+    The name of a lane of creates is its collection; behind the others' stands the operation, so that `route_of` tells
+    them apart.
+    """
+    return collection if operation is Operation.CREATE else f"{collection} ({operation})"
 
 
 class Lane:
-    """The planned rows of one collection, fetched as they are needed."""
+    """The planned rows of one collection that want the same done, fetched as they are needed."""
 
-    def __init__(self, collection: str, fetch: FetchRows) -> None:
-        self.collection = collection
+    def __init__(self, name: str, fetch: FetchRows, *, is_open: bool) -> None:
+        self.name = name
         self.is_stopped = False
-        self.is_open = False  # a canary was created: the others may go
+        self.is_open = is_open  # a canary was created: the others may go
         self.has_canary = False  # one row is under way alone
         self.failed_canaries = 0
         self._fetch = fetch
@@ -30,7 +45,7 @@ class Lane:
     def has_rows(self) -> bool:
         """Return whether a row is left; may read from the ledger."""
         if not self._waiting and not self._is_drained:
-            self._waiting.extend(self._fetch(self.collection, self._last_pk))
+            self._waiting.extend(self._fetch(self.name, self._last_pk))
             self._is_drained = not self._waiting
         return bool(self._waiting)
 
@@ -43,10 +58,11 @@ class Lane:
 
 
 class Lanes:
-    """All collections of a run, in the order of reading."""
+    """All lanes of a run, in the order of reading. A lane goes by the name that `lane_of` gives it."""
 
-    def __init__(self, collections: Sequence[str], fetch: FetchRows) -> None:
-        self._lanes = {collection: Lane(collection, fetch) for collection in collections}
+    def __init__(self, names: Sequence[str], fetch: FetchRows, open_collections: Collection[str] = frozenset()) -> None:
+        self._lanes = {each: Lane(each, fetch, is_open=each in open_collections) for each in names}
+        self._opened = set(open_collections)
         self._changed = asyncio.Event()
 
     async def next_row(self) -> PlannedRow | None:
@@ -61,34 +77,38 @@ class Lanes:
             self._changed.clear()
             await self._changed.wait()
 
-    def settle(self, collection: str, *, is_created: bool) -> str:
-        """Take note of an outcome; return why the collection has to stop, or ""."""
-        lane = self._lanes[collection]
+    @property
+    def open_collections(self) -> frozenset[str]:
+        """The names of the lanes in which a row got through."""
+        return frozenset(self._opened)
+
+    def settle(self, name: str, verdict: Verdict) -> str:
+        """Take note of an outcome; return why the lane should stop, or ""."""
+        lane = self._lanes[name]
         self._changed.set()
-        if is_created:
+        if verdict in GOT_THROUGH:
             lane.is_open, lane.has_canary = True, False
+            self._opened.add(name)
         elif lane.has_canary and not lane.is_open:
             lane.has_canary = False
-            lane.failed_canaries += 1
-            if lane.failed_canaries >= MOST_FAILED_CANARIES:
-                lane.is_stopped = True
+            lane.failed_canaries += verdict in FAILED
+            if verdict in FAILED and lane.failed_canaries >= MOST_FAILED_CANARIES:
                 return f"the first {MOST_FAILED_CANARIES} rows of this collection all failed"
         return ""
 
-    def stop(self, collection: str, *, with_route: bool) -> list[str]:
-        """Stop the collection, or all collections of its route; return those that were stopped by this."""
+    def stop(self, name: str, *, with_route: bool) -> list[str]:
+        """Stop the lane, or all lanes of its route and operation; return those that were stopped by this."""
         stopped = [
             lane
             for lane in self._lanes.values()
-            if not lane.is_stopped
-            and (lane.collection == collection or (with_route and route_of(lane.collection) == route_of(collection)))
+            if not lane.is_stopped and (lane.name == name or (with_route and route_of(lane.name) == route_of(name)))
         ]
         for lane in stopped:
             lane.is_stopped = True
         self._changed.set()
-        return [lane.collection for lane in stopped]
+        return [lane.name for lane in stopped]
 
 
-def route_of(collection: str) -> str:
-    """Return the part of the path behind the configuration's id: what collections of one route share."""
-    return collection.split("/", 3)[3]
+def route_of(name: str) -> str:
+    """Return the part of a lane's path behind the configuration's id: what collections of one route share."""
+    return name.split("/", 3)[3]

@@ -1,5 +1,6 @@
 """The nouns: Row, Values, CertificateState, Request, Answer, State, Scope. Frozen data, no I/O."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -18,9 +19,16 @@ EXTRA_COLUMNS = (PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN, CERTIFICATE_COLUMN)
 """Columns that are no properties of the object: two choose the route, the third holds the certificate itself."""
 
 
-FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n'")
-"""What a cell begins with that a spreadsheet runs as a formula (OWASP, CSV Injection; the full-width signs too), and
-the apostrophe that reports put before such a cell, so that it can be taken away again."""
+_FORMULA = r"'*[^\S\t\r\n]*[\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+_INNER = rf"(?<=[;,\t\r\n])(?={_FORMULA})"
+
+FORMULA_PLACES = re.compile(rf"^(?=[\t\r\n']|{_FORMULA})|{_INNER}")
+"""Where reports put an apostrophe into a cell, so that no spreadsheet runs it (OWASP, CSV Injection; the full-width
+signs too): before what begins a formula, also behind a blank, and after what another country's spreadsheet splits cells
+at, since it then takes no heed of our quotes. Before another apostrophe, so that all can be taken away again."""
+
+MASKS = re.compile(rf"^'(?=[\t\r\n']|{_FORMULA})|(?<=[;,\t\r\n])'(?={_FORMULA})")
+"""The apostrophes that were put at `FORMULA_PLACES`."""
 
 
 class CellType(StrEnum):

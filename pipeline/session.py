@@ -6,42 +6,49 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pipeline import __version__
 from pipeline.auth import TokenSource, app_id_of, open_token_source, scope_of
 from pipeline.conclude import Call
 from pipeline.config import Settings, config_hash
+from pipeline.deliver import Delivery
 from pipeline.errors import UsageError
-from pipeline.graph import Timeouts, open_client
-from pipeline.interrupt import catch_signals
+from pipeline.graph import Access, Client, Timeouts, open_client
+from pipeline.interrupt import Interrupt, catch_signals
 from pipeline.ledger import (
     Ledger,
     NewRun,
     begin_run,
     discard_run,
-    end_run,
     hold_lock,
     open_ledger,
     run_info,
     settle_leftovers,
 )
 from pipeline.load import LoadOptions
-from pipeline.log import open_run_log
+from pipeline.log import RunLog, open_run_log
 from pipeline.model import Scope
 from pipeline.pace import Pacer
 from pipeline.presets import Preset
-from pipeline.send import Progress, SendLimits, SendResult, Service, send_planned
+from pipeline.reconcile import Reader
+from pipeline.send import Progress, SendLimits, Service
 
 LONGEST_LATENCY_S = 4.0
 """`concurrency: auto` keeps the quota's rate up while answers take at most so long."""
 
 MOST_WORKERS = 64
+
+Done = TypeVar("Done")
+
+READ_QUOTA, READ_WINDOW_S = 900, 20.0
+"""Reads may spend what writes leave of Intune's 1,000 requests of any kind per 20 s and app (Microsoft's
+throttling-intune-device-configuration.md): 900 when the writes have their 100."""
 
 
 class Question(NamedTuple):
@@ -51,6 +58,7 @@ class Question(NamedTuple):
     app_id: str  # "" when the token does not tell
     rows: int
     eta_s: float
+    deletes: bool = False  # an undo: the rows' objects are deleted
 
 
 class Watcher(NamedTuple):
@@ -59,7 +67,8 @@ class Watcher(NamedTuple):
     reading: Callable[[int, int], None]  # rows read, rows expected
     sending: Callable[[Progress], None]
     note: Callable[[str], None]  # a sentence for the user
-    ask: Callable[[Question], bool]  # only off loopback
+    ask: Callable[[Question], bool]  # off loopback, and before an undo
+    deleting: Callable[[Progress], None] | None = None  # the progress of an undo; None: told as `sending`
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +78,30 @@ class Job:
     settings: Settings
     call: Call
     watch: Watcher
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)  # it may hold the token and the secrets
     load: LoadOptions
     preset: Preset | None = None
     repairs: bool = True
     is_strict: bool = False
     aborts_on_invalid: bool = False
     most_rows: int | None = None
+    check_remote: bool | None = None  # None: when the ledger is new to its scope
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts | None = None  # None: as configured
 
 
 class Session(NamedTuple):
-    """An open ledger under its lock, and a token: what sending needs."""
+    """An open ledger under its lock, a token and a client: what sending needs."""
 
     ledger: Ledger
     runner: asyncio.Runner
     tokens: TokenSource
     app_id: str
+    client: Client
+    pacer: Pacer  # of writes
+    reads: Pacer
+    started_at: float  # on the job's clock: what was under way before that may still appear
 
 
 @contextmanager
@@ -104,15 +118,31 @@ def open_session(job: Job, purpose: str) -> Iterator[Session]:
         leftovers = settle_leftovers(ledger)
         if leftovers:
             job.watch.note(
-                f"rows that were under way when an earlier run ended: {leftovers:,}; they may or may not have been "
-                "created, so they are unknown and are not sent again"
+                f"rows that were under way when an earlier run ended: {leftovers:,}; they are unknown until the "
+                "tenant is read back"
             )
+        yield stack.enter_context(connected(ledger, job))
+
+
+@contextmanager
+def connected(ledger: Ledger, job: Job) -> Iterator[Session]:
+    """Yield a session on the ledger, whose lock is the caller's to hold. Raises PreflightError without a token."""
+    scope = ledger.scope
+    started_at = job.clock()
+    with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner())
         tokens = open_token_source(
             job.settings.auth, job.settings.tenant, scope.service_root, job.environ, show=job.watch.note
         )
         stack.callback(lambda: runner.run(tokens.aclose()))
-        yield Session(ledger, runner, tokens, app_id_of(runner.run(tokens.token())))
+        app_id = app_id_of(runner.run(tokens.token()))
+        timeouts = job.timeouts or Timeouts(read_s=job.settings.send.timeout_s)
+        client = open_client(
+            scope.service_root, connections=workers_of(job.settings), timeouts=timeouts, environ=job.environ
+        )
+        stack.callback(lambda: runner.run(client.aclose()))
+        reads = Pacer(READ_QUOTA, READ_WINDOW_S, clock=job.clock, sleep=job.sleep)
+        yield Session(ledger, runner, tokens, app_id, client, open_pacer(job), reads, started_at)
 
 
 def new_run_id(paths: Sequence[Path], *, at: datetime | None = None) -> str:
@@ -153,40 +183,47 @@ def open_pacer(job: Job) -> Pacer:
     return Pacer(quota.count, quota.window_s, clock=job.clock, sleep=job.sleep)
 
 
-def send_run(
-    session: Session, run_id: str, folder: Path, job: Job, *, errors_before: int
-) -> tuple[SendResult, int | None]:
-    """Send the run's planned rows; return how it ended, and the number of the signal that ended it, if one did."""
-    scope = session.ledger.scope
+@contextmanager
+def working(session: Session, run_id: str, folder: Path, job: Job, *, errors_before: int = 0) -> Iterator[Delivery]:
+    """Yield all that sending and reading back need, with run.log open; Ctrl-C and SIGTERM interrupt it gently."""
     with open_run_log(folder / "run.log") as log, catch_signals(session.runner.get_loop()) as interrupt:
-        log.info("sending", run=run_id, service_root=scope.service_root, tenant_id=scope.tenant_id)
-
-        async def send() -> SendResult:
-            workers = _workers(job.settings)
-            client = open_client(scope.service_root, connections=workers, timeouts=job.timeouts, environ=job.environ)
-            async with client:
-                return await send_planned(
-                    session.ledger,
-                    run_id,
-                    Service(client, session.tokens.token, session.tokens.refresh),
-                    open_pacer(job),
-                    workers=workers,
-                    limits=_limits(job, errors_before),
-                    interrupt=interrupt,
-                    clock=job.clock,
-                    on_progress=job.watch.sending,
-                    on_note=job.watch.note,
-                    log=log,
-                )
-
-        result = session.runner.run(send())
-        stop = result.stop
-        end_run(session.ledger, run_id, stop=stop.reason if stop else "", stop_message=stop.message if stop else "")
-        log.info("ended", stop=stop.reason if stop else None, **result.stats._asdict())
-    return result, interrupt.signal_number
+        yield _delivery(session, run_id, job, log, interrupt, errors_before=errors_before)
 
 
-def _workers(settings: Settings) -> int:
+def _delivery(
+    session: Session, run_id: str, job: Job, log: RunLog, interrupt: Interrupt, *, errors_before: int
+) -> Delivery:
+    async def read_slot() -> None:
+        await session.reads.slot()
+        session.reads.sent()
+
+    tokens = session.tokens
+    is_undo = run_info(session.ledger, run_id).verb == "undo"
+    access = Access(tokens.token, tokens.refresh, read_slot, session.reads.pause, interrupt.gently.is_set)
+    return Delivery(
+        ledger=session.ledger,
+        run_id=run_id,
+        service=Service(session.client, tokens.token, tokens.refresh, session.pacer, access),
+        reader=Reader(session.client, access, job.clock, job.sleep, job.settings.send.settle_s, log),
+        workers=workers_of(job.settings),
+        limits=_limits(job, errors_before),
+        interrupt=interrupt,
+        clock=job.clock,
+        sleep=job.sleep,
+        started_at=session.started_at,
+        on_progress=(job.watch.deleting if is_undo else None) or job.watch.sending,
+        on_note=job.watch.note,
+        log=log,
+    )
+
+
+def run_phase(session: Session, phase: Coroutine[Any, Any, Done]) -> Done:
+    """Return what the phase returns, run on the session's event loop."""
+    return session.runner.run(phase)
+
+
+def workers_of(settings: Settings) -> int:
+    """Return how many requests may be in flight."""
     concurrency, quota = settings.send.concurrency, settings.send.quota
     if isinstance(concurrency, int):
         return concurrency

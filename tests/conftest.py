@@ -14,7 +14,8 @@ settings.register_profile("explore")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 # What Windows does not have: pseudo terminals, and signals to another process.
-collect_ignore = ["test_cli_terminal.py", "test_kill.py"] if os.name == "nt" else []
+NOT_ON_WINDOWS = ["test_cli_terminal.py", "test_kill.py", "test_security_permissions.py", "test_signals.py"]
+collect_ignore = NOT_ON_WINDOWS if os.name == "nt" else []
 if sys.platform != "linux":
     collect_ignore.append("test_load_memory.py")  # the limit of a process's memory is Linux's
 

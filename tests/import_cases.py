@@ -130,6 +130,7 @@ class Site:
         load: LoadOptions | None = None,
         preset: Preset | None = None,
         repairs: bool = True,
+        check_remote: bool | None = None,
         environ: Mapping[str, str] | None = None,
         timeouts: Timeouts | None = None,
         **overrides: Any,  # noqa: ANN401 - the fields of `Overrides`, checked there
@@ -154,9 +155,10 @@ class Site:
             is_strict=is_strict,
             aborts_on_invalid=aborts_on_invalid,
             most_rows=most_rows,
+            check_remote=check_remote,
             clock=self.time.clock,
             sleep=self.time.sleep,
-            timeouts=timeouts or Timeouts(),
+            timeouts=timeouts,
         )
 
     def _ask(self, question: Question) -> bool:

@@ -3,15 +3,18 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.findings import Code, Finding, finding
 from pipeline.ledger import (
     Ledger,
     NewRun,
     NewSource,
+    UndoPlan,
     add_source,
     apply_transitions,
     begin_run,
+    begin_undo,
     next_planned,
     open_ledger,
     plan_run,
@@ -28,6 +31,7 @@ REHEARSAL = Scope("http://127.0.0.1:8080/beta", "none")
 IOS = "deviceManagement/deviceConfigurations/a/microsoft.graph.iosScepCertificateProfile/managedDeviceCertificateStates"
 MACOS = IOS.replace("ios", "macOS")
 HEADER = ("Device", "Thumbprint")
+DONE = {Operation.CREATE: State.CREATED, Operation.UPDATE: State.UPDATED, Operation.DELETE: State.REVERSED}
 BAD_DATE = finding(Code.NOT_A_DATE_TIME, "no date", column="Expires", value="soon")
 ODD_LENGTH = finding(Code.KEY_LENGTH_UNUSUAL, "4 bits", column="Length", value="4")
 
@@ -73,11 +77,17 @@ def stage(
     stage_rows(ledger, run_id, add_file(ledger, run_id, file), rows, blank_rows=blank_rows)
 
 
-def import_rows(ledger: Ledger, run_id: str, rows: Sequence[StagedRow]) -> None:
+def import_rows(ledger: Ledger, run_id: str, rows: Sequence[StagedRow], *, updates: bool = False) -> None:
     """Begin a run, stage the rows as one file and plan it."""
     begin(ledger, run_id)
     stage(ledger, run_id, rows)
-    plan_run(ledger, run_id)
+    plan_run(ledger, run_id, updates=updates)
+
+
+def undo(ledger: Ledger, run_id: str, parent_id: str, *, include_adopted: bool = False) -> UndoPlan:
+    """Begin an undo of which only the ids matter."""
+    new = NewRun(run_id, "undo", "1706", f"runs/{run_id}", "1.0", "hash")
+    return begin_undo(ledger, new, parent_id, include_adopted=include_adopted)
 
 
 def planned(ledger: Ledger, run_id: str) -> list[PlannedRow]:
@@ -97,10 +107,64 @@ def move(ledger: Ledger, row: PlannedRow, state: State, answer: Answer | None = 
     apply_transitions(ledger, steps)
 
 
-def create(ledger: Ledger, run_id: str, object_id: str = "id-1") -> None:
-    """Send all planned rows of the run with success."""
+def settle(
+    ledger: Ledger,
+    row: PlannedRow,
+    state: State,
+    answer: Answer | None = None,
+    *,
+    is_adopted: bool = False,
+    found: Finding | None = None,
+) -> None:
+    """Make a step durable that no request of this moment led to, as reading back does."""
+    answer = answer or Answer()
+    apply_transitions(ledger, [Transition(row, state, row.attempts, answer, is_adopted=is_adopted, finding=found)])
+
+
+def create(ledger: Ledger, run_id: str, object_id: str | None = None) -> None:
+    """Send all planned rows of the run with success; without an id each object gets one that names its row."""
     for row in planned(ledger, run_id):
-        move(ledger, row, State.CREATED, Answer(http_status=201, object_id=object_id))
+        answer = Answer(http_status=201, object_id=object_id or f"id-{row.object_pk}")
+        move(ledger, row, State.CREATED, answer)
+
+
+def carry_out(ledger: Ledger, run_id: str) -> None:
+    """Send all planned rows of the run with success, whatever they want done."""
+    for row in planned(ledger, run_id):
+        object_id = row.object_id or f"id-{row.object_pk}"
+        move(ledger, row, DONE[row.operation], Answer(http_status=200, object_id=object_id))
+
+
+class ObjectLine(NamedTuple):
+    """What the ledger knows of an object; rows as (run, row number)."""
+
+    state: State
+    operation: Operation = Operation.CREATE
+    owner: tuple[str, int] = ("r1", 2)
+    there: tuple[str, int] | None = None
+    graph_id: str | None = None
+    fingerprint: str = "v1"
+    is_adopted: bool = False
+    refused: str | None = None
+
+
+def object_of(ledger: Ledger, key: str = "a") -> ObjectLine:
+    """Return what the ledger knows of the object with the key; its run is that of its owner."""
+    query = """
+        SELECT o.state, o.operation, owner.run_id, owner.row_number, there.run_id, there.row_number, o.graph_id,
+               o.fingerprint, o.is_adopted, o.refused_fingerprint, o.run_id
+        FROM objects AS o JOIN rows AS owner ON owner.pk = o.row_pk
+        LEFT JOIN rows AS there ON there.pk = o.there_row_pk WHERE o.key = ? AND o.scope_pk = ?
+    """
+    with ledger.reading() as connection:
+        found = connection.exec_driver_sql(query, (key, ledger.scope_pk)).one()
+    state, operation, run_id, number, there_run, there_number, graph_id, fingerprint, is_adopted, refused, own = found
+    assert own == run_id
+    there = (there_run, there_number) if there_run else None
+    owner = (run_id, number)
+    return ObjectLine(
+        State(state), Operation(operation), owner, there, graph_id, fingerprint, bool(is_adopted), refused
+    )
 
 
 def states(ledger: Ledger, run_id: str) -> list[tuple[int, State]]:

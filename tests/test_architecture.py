@@ -24,6 +24,7 @@ LEVELS = (
         "load",
         "log",
         "pace",
+        "permissions",
         "presets",
         "proposals",
         "report",
@@ -31,9 +32,11 @@ LEVELS = (
         "validate",
         "values",
     },
-    {"conclude", "ingest", "inspect", "send"},
+    {"conclude", "ingest", "inspect", "pinned", "reconcile", "send"},
+    {"deliver"},
     {"session"},
-    {"run"},
+    {"reading", "sending_run"},
+    {"plan", "run", "undo", "verify"},
     {"simulator"},
     {"cli"},
 )
@@ -60,6 +63,7 @@ OWNERS = {
     "tenacity": {"graph"},
     "typer": {"cli"},
     "yaml": {"config"},
+    "yarl": {"graph"},
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

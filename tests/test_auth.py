@@ -436,7 +436,7 @@ def test_a_refused_token_that_comes_again_ends_the_run_once() -> None:
 
     message = (
         "Graph refused the token (401), and auth.method managed-identity gives out the same one again; sign in anew or "
-        "check the identity, then run `certstate resume`"
+        "check the identity, then call it again"
     )
     assert [(type(each), str(each)) for each in asyncio.run(use())] == [(PreflightError, message)] * 5
     assert (issuer.made, len(issuer.scopes)) == (2, 2)

@@ -341,7 +341,7 @@ def test_a_refused_token_ends_the_import_and_can_be_mended(folder: Path, monkeyp
     assert called.code == ExitCode.PREFLIGHT
     assert report["run"]["stop_message"] == (
         "Graph refused the token (401): it has expired, or is for another audience; put a new one into the variable "
-        "that auth.token_env names, then run `certstate resume`"
+        "that auth.token_env names, then call it again"
     )
     assert created_before == ()
     assert resumed.code == ExitCode.OK

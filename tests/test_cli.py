@@ -35,7 +35,23 @@ from pipeline.run import Finished
 from pipeline.send import Progress
 from pipeline.simulator import RunningSimulator, SimulatorSettings, running
 
-VERBS = ("inspect", "validate", "import", "resume", "report", "simulate", "demo")
+VERBS = (
+    "inspect",
+    "validate",
+    "plan",
+    "import",
+    "resume",
+    "retry",
+    "verify",
+    "undo",
+    "runs",
+    "runs show",
+    "report",
+    "ledger",
+    "ledger check",
+    "simulate",
+    "demo",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -185,6 +201,7 @@ def test_the_first_lines_say_where_rows_go(simulator: RunningSimulator) -> None:
 
     assert called.stderr == (
         f"Service  {simulator.service_root}\nTenant   {TENANT_ID}\nLedger   {Path('state', 'ledger.db')}\n"
+        "looking for what the tenant has already\n"
     )
     assert called.stdout.splitlines()[1:3] == [f"Service  {simulator.service_root}", f"Tenant   {TENANT_ID}"]
 
@@ -483,7 +500,7 @@ def test_a_reader_that_goes_away_changes_nothing(simulator: RunningSimulator, br
 
     assert len(simulator.objects()) == 3
     assert started.returncode == ExitCode.OK
-    assert (stderr or b"").count(b"\n") == (3 if broken == "stdout" else 0)
+    assert (stderr or b"").count(b"\n") == (4 if broken == "stdout" else 0)
     assert (stdout or b"").endswith(b"report.json\n" if broken == "stderr" else b"")
 
 

@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_cases import APP_ID, GRAPH, TOKEN, environ_of, move_to, program
+from cli_cases import APP_ID, GRAPH, TOKEN, environ_of, move_to, program, run_program
 from import_cases import TENANT_ID, devices, write_csv
 
 from pipeline.cli.progress import ask_to_send
 from pipeline.errors import ExitCode
 from pipeline.model import Scope
 from pipeline.session import Question
+from pipeline.simulator import SimulatorSettings, running
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +70,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def test_a_no_sends_nothing_and_says_how_to_go_on() -> None:
     """On a terminal an import asks once, names what it is about to do, and keeps the rows when the answer is no."""
     write_csv(Path("a.csv"), devices(250))
-    terminal = Terminal("import", "a.csv", environ={"GRAPH_TOKEN": TOKEN})
+    terminal = Terminal("import", "a.csv", "--no-check-remote", environ={"GRAPH_TOKEN": TOKEN})
 
     terminal.read_until("[y/N] ")
     asked = ESCAPES.sub("", terminal.text).replace("\r", "")
@@ -108,3 +109,27 @@ def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, typed: str, is_yes
 
     assert is_sent is is_yes
     assert stdout.getvalue() == ""
+
+
+def test_an_undo_asks_before_it_deletes_even_on_this_machine() -> None:
+    """The question of an undo says that objects are deleted, how many and where; a no leaves them."""
+    write_csv(Path("a.csv"), devices(2))
+    with running(SimulatorSettings()) as simulator:
+        url = ("--graph-url", simulator.service_root)
+        assert run_program("import", "a.csv", *url).code == ExitCode.OK
+        (folder,) = Path("runs").iterdir()
+        terminal = Terminal("undo", folder.name, *url, environ={})
+
+        terminal.read_until("[y/N] ")
+        asked = ESCAPES.sub("", terminal.text).replace("\r", "")
+        terminal.type("n\n")
+        code = terminal.end()
+
+        assert len(simulator.objects()) == 2
+    assert asked.endswith(
+        "2 objects to delete, which takes at least 0 s.\n"
+        f"  service  {simulator.service_root}\n  tenant   {TENANT_ID}\nDelete them now? [y/N] "
+    )
+    shown = ESCAPES.sub("", terminal.text).replace("\r", "")
+    assert "Stopped: not confirmed, so nothing was deleted\n" in shown
+    assert code == ExitCode.UNSETTLED

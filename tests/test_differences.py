@@ -42,7 +42,6 @@ def test_another_text_for_the_same_instant_is_told_and_no_difference(text: str) 
     """Date-times are compared in ticks of 100 ns."""
     name = "certificateExpirationDateTime"
 
-
     assert differences(SENT, SENT | {name: text}) == [Difference(name, SENT[name], text, True)]
 
 

@@ -43,7 +43,7 @@ from socket_cases import (
 )
 
 from pipeline.errors import ConfigError, PreflightError
-from pipeline.graph import Sent, Timeouts, create, is_never_sent, object_path, open_client
+from pipeline.graph import Sent, Timeouts, is_never_sent, object_path, open_client
 from pipeline.model import Answer, Operation, Verdict
 
 OBJECT = object_path(COLLECTION, "d99bc884")
@@ -628,32 +628,6 @@ def test_a_cancelled_attempt_raises_cancelled_error_and_is_not_planned_again() -
 
 
 # --- updates and deletes ---
-
-
-def test_create_is_write_with_a_post() -> None:
-    """Both names send the very same request."""
-
-    async def story() -> tuple[Sent, list[Seen]]:
-        async with serve(CREATED) as server, open_client(server.root, connections=1) as client:
-            sent = await create(
-                client,
-                COLLECTION,
-                BODY,
-                token=caller.token,
-                refresh=caller.refresh,
-                before_attempt=caller.before_attempt,
-                not_applied=caller.not_applied,
-                pause=caller.pause,
-                stop_waiting=caller.stop_waiting,
-            )
-            return sent, server.seen
-
-    caller = Caller()
-
-    sent, [seen] = asyncio.run(story())
-
-    assert sent == Sent(Verdict.CREATED, Answer(201, "d99bc884", client_request_id=caller.ids[0]), 1)
-    assert (seen.line, seen.body) == (f"POST /beta/{COLLECTION} HTTP/1.1", BODY)
 
 
 def test_an_update_is_a_patch_of_the_object_with_the_body() -> None:

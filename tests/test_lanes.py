@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from virtual_time import run_virtually
 
 from pipeline.lanes import MOST_FAILED_CANARIES, FetchRows, Lanes, route_of
-from pipeline.model import PlannedRow
+from pipeline.model import PlannedRow, Verdict
 
 ROOT = "deviceManagement/deviceConfigurations"
 IOS_A, IOS_B, MAC_A, MAC_B = (
@@ -59,7 +59,7 @@ def test_the_first_row_of_a_collection_goes_alone_until_it_is_created() -> None:
         second = asyncio.create_task(next_pk(lanes))
         assert await is_waiting(second)
 
-        assert lanes.settle(IOS_A, is_created=True) == ""
+        assert lanes.settle(IOS_A, Verdict.CREATED) == ""
         assert [await second, await next_pk(lanes), await next_pk(lanes), await next_pk(lanes)] == [2, 3, 4, None]
 
     run_virtually(main)
@@ -71,11 +71,11 @@ def test_other_collections_go_on_while_a_canary_is_out() -> None:
     async def main() -> None:
         lanes = open_lanes([IOS_A, MAC_A, IOS_A, MAC_A, MAC_A])
         assert [await next_pk(lanes), await next_pk(lanes)] == [1, 2]
-        lanes.settle(MAC_A, is_created=True)
+        lanes.settle(MAC_A, Verdict.CREATED)
         assert [await next_pk(lanes), await next_pk(lanes)] == [4, 5]
         third = asyncio.create_task(next_pk(lanes))
         assert await is_waiting(third)
-        lanes.settle(IOS_A, is_created=True)
+        lanes.settle(IOS_A, Verdict.CREATED)
         assert await third == 3
 
     run_virtually(main)
@@ -88,31 +88,32 @@ def test_a_rejected_canary_passes_the_canary_on() -> None:
         lanes = open_lanes([IOS_A] * 9)
         for pk in (1, 2):
             assert await next_pk(lanes) == pk
-            assert lanes.settle(IOS_A, is_created=False) == ""
+            assert lanes.settle(IOS_A, Verdict.REJECTED) == ""
         assert await next_pk(lanes) == 3
         fourth = asyncio.create_task(next_pk(lanes))
         assert await is_waiting(fourth)
-        assert lanes.settle(IOS_A, is_created=True) == ""
+        assert lanes.settle(IOS_A, Verdict.CREATED) == ""
         assert await fourth == 4
         for pk in range(5, 10):
             assert await next_pk(lanes) == pk
-            assert lanes.settle(IOS_A, is_created=False) == ""
+            assert lanes.settle(IOS_A, Verdict.REJECTED) == ""
 
     run_virtually(main)
 
 
-def test_three_failed_canaries_stop_their_collection_and_no_other() -> None:
-    """The reason is returned with the third; the rest of the collection is not given out."""
+def test_three_failed_canaries_are_a_reason_to_stop_their_collection_and_no_other() -> None:
+    """The reason is returned with the third; once stopped, the rest of the collection is not given out."""
 
     async def main() -> None:
         lanes = open_lanes([IOS_A] * 5 + [IOS_B] * 2)
         said = []
         for _ in range(MOST_FAILED_CANARIES):
             await lanes.next_row()
-            said.append(lanes.settle(IOS_A, is_created=False))
+            said.append(lanes.settle(IOS_A, Verdict.REJECTED))
         assert said == ["", "", ALL_FAILED]
+        lanes.stop(IOS_A, with_route=False)
         assert await next_pk(lanes) == 6
-        lanes.settle(IOS_B, is_created=True)
+        lanes.settle(IOS_B, Verdict.CREATED)
         assert [await next_pk(lanes), await next_pk(lanes)] == [7, None]
 
     run_virtually(main)
@@ -124,10 +125,10 @@ def test_a_collection_that_opened_is_never_stopped_by_failures() -> None:
     async def main() -> None:
         lanes = open_lanes([IOS_A] * 6)
         await lanes.next_row()
-        lanes.settle(IOS_A, is_created=True)
+        lanes.settle(IOS_A, Verdict.CREATED)
         for pk in range(2, 7):
             assert await next_pk(lanes) == pk
-        assert [lanes.settle(IOS_A, is_created=False) for _ in range(5)] == [""] * 5
+        assert [lanes.settle(IOS_A, Verdict.REJECTED) for _ in range(5)] == [""] * 5
 
     run_virtually(main)
 
@@ -183,9 +184,9 @@ def test_one_waiting_worker_takes_the_next_canary_and_the_others_wait_on() -> No
         await lanes.next_row()
         waiting = [asyncio.create_task(next_pk(lanes)) for _ in range(3)]
         await is_waiting(waiting[0])
-        lanes.settle(IOS_A, is_created=False)
+        lanes.settle(IOS_A, Verdict.REJECTED)
         assert [await is_waiting(each) for each in waiting] == [False, True, True]
-        lanes.settle(IOS_A, is_created=True)
+        lanes.settle(IOS_A, Verdict.CREATED)
         assert await asyncio.gather(*waiting) == [2, 3, 4]
 
     run_virtually(main)
@@ -224,7 +225,7 @@ def test_a_collection_that_is_used_up_is_not_read_again() -> None:
 
         lanes = Lanes([IOS_A], fetch_and_tell)
         await lanes.next_row()
-        lanes.settle(IOS_A, is_created=True)
+        lanes.settle(IOS_A, Verdict.CREATED)
         for _ in range(10):
             await lanes.next_row()
         return asked
@@ -273,9 +274,10 @@ def test_several_workers_get_each_row_once_and_in_order(
                 opened.add(collection)
             elif collection not in opened:
                 failed_first[collection] += 1
-            why = lanes.settle(collection, is_created=is_created)
+            why = lanes.settle(collection, Verdict.CREATED if is_created else Verdict.REJECTED)
             assert why == (ALL_FAILED if failed_first[collection] == 3 and collection not in opened else "")
             if why:
+                lanes.stop(collection, with_route=False)
                 stopped.add(collection)
 
     async def main() -> None:
@@ -287,3 +289,35 @@ def test_several_workers_get_each_row_once_and_in_order(
     for collection, pks in given.items():
         all_pks = [row.row_pk for row in rows if row.collection == collection]
         assert pks == (all_pks[:MOST_FAILED_CANARIES] if collection in stopped else all_pks)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.MISSING, Verdict.SEND_AGAIN, Verdict.STOP_TENANT])
+def test_an_outcome_that_says_nothing_about_the_next_row_passes_the_canary_on(verdict: Verdict) -> None:
+    """However often that happens, the next row goes alone and the collection is not given up."""
+
+    async def main() -> None:
+        lanes = open_lanes([IOS_A] * 9)
+        for pk in range(1, 6):
+            assert await next_pk(lanes) == pk
+            assert lanes.settle(IOS_A, verdict) == ""
+        assert lanes.open_collections == frozenset()
+        assert await next_pk(lanes) == 6
+        assert await is_waiting(asyncio.create_task(next_pk(lanes)))
+
+    run_virtually(main)
+
+
+def test_a_collection_that_was_open_needs_no_canary_in_the_next_round() -> None:
+    """What one round learned is told to the next."""
+
+    async def main() -> None:
+        first = open_lanes([IOS_A, MAC_A])
+        await first.next_row()
+        first.settle(IOS_A, Verdict.UPDATED)
+        assert first.open_collections == frozenset({IOS_A})
+
+        second = Lanes((IOS_A, MAC_A), fetching(rows_of([IOS_A, IOS_A, MAC_A, MAC_A])), first.open_collections)
+        assert [await next_pk(second) for _ in range(3)] == [1, 2, 3]
+        assert await is_waiting(asyncio.create_task(next_pk(second)))
+
+    run_virtually(main)

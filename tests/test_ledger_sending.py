@@ -31,6 +31,7 @@ from pipeline.errors import LedgerError
 from pipeline.ledger import (
     Ledger,
     apply_transitions,
+    check_ledger,
     discard_run,
     end_run,
     leave_unsent,
@@ -290,8 +291,10 @@ class _ImportsInAnyOrder(RuleBasedStateMachine):
         self.maybe_created: Counter[str] = Counter()  # how often each key may have been created in the tenant
 
     def teardown(self) -> None:
+        said = check_ledger(self.ledger)
         self.ledger.close()
         self.folder.cleanup()
+        assert said == []
 
     @rule()
     @precondition(lambda self: self.being_read is None)
@@ -345,7 +348,7 @@ class _ImportsInAnyOrder(RuleBasedStateMachine):
             key = row.body.decode().partition("=")[0]
             assert not self.maybe_created[key], f"{key} is sent though it may have been created"
             self.maybe_created[key] += state in {State.CREATED, State.UNKNOWN, State.SENDING}
-            move(self.ledger, row, state)
+            move(self.ledger, row, state, Answer(object_id="id-" + key) if state is State.CREATED else None)
 
     @rule(data=st.data())
     @precondition(lambda self: self.runs)

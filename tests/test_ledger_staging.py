@@ -12,6 +12,7 @@ from ledger_cases import (
     add_file,
     balance,
     begin,
+    carry_out,
     create,
     import_rows,
     invalid,
@@ -21,11 +22,13 @@ from ledger_cases import (
     said,
     stage,
     states,
+    undo,
     valid,
 )
 
 from pipeline.findings import Code, finding
 from pipeline.ledger import (
+    Ledger,
     NewSource,
     RouteCount,
     add_source,
@@ -119,6 +122,22 @@ def test_a_run_that_was_never_planned_has_staged_rows_and_nothing_to_send(tmp_pa
 SAME, OTHER = "v1", "v2"
 
 
+def bring_to(ledger: Ledger, before: State) -> None:
+    """Let run r1 leave one row with the fingerprint SAME in the state, on the way that rows come there."""
+    if before is State.UPDATED:
+        import_rows(ledger, "r0", [valid(2, "a", "v0")])
+        create(ledger, "r0")
+    import_rows(ledger, "r1", [valid(2, "a", SAME)], updates=True)
+    if before in {State.UPDATED, State.REVERSED}:
+        carry_out(ledger, "r1")
+        if before is State.REVERSED:
+            undo(ledger, "u1", "r1")
+            carry_out(ledger, "u1")
+    elif before is not State.PLANNED:
+        answer = Answer(http_status=400, graph_code="Bad", message="m", object_id="id-1")
+        move(ledger, planned(ledger, "r1")[0], before, answer)
+
+
 @pytest.mark.parametrize(
     ("before", "fingerprint", "after", "code"),
     [
@@ -145,10 +164,7 @@ SAME, OTHER = "v1", "v2"
 def test_import_again(tmp_path: Path, before: State, fingerprint: str, after: State, code: Code | None) -> None:
     """The design's table: what an earlier run left decides what becomes of the same certificate in this one."""
     with opened(tmp_path / "ledger.db") as ledger:
-        import_rows(ledger, "r1", [valid(2, "a", SAME)])
-        (row,) = planned(ledger, "r1")
-        if before is not State.PLANNED:
-            move(ledger, row, before, Answer(http_status=400, graph_code="Bad", message="m", object_id="id-1"))
+        bring_to(ledger, before)
 
         import_rows(ledger, LATER, [valid(7, "a", fingerprint)])
 

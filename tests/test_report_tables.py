@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from pipeline.editions import EDITIONS
 from pipeline.findings import Code, Finding, finding
 from pipeline.load import LoadOptions, open_tables
+from pipeline.load.table import unmasked
 from pipeline.model import Answer, ReportRow, SourceInfo, State
 from pipeline.report import (
     harmless,
-    write_created_rows,
     write_input_rows,
+    write_sent_rows,
 )
 
 IMPORT_COLUMNS = [
@@ -204,8 +205,12 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless(tmp_path: Path, st
     assert [said[f"_import_{name}"] for name in ("file", "column", "value", "message")] == [f"'{cell}"] * 4
 
 
-CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12) | st.sampled_from(
-    ["=1+1", "''", "'=", '"', 'a"b', "a\r\nb", "\r", "a,b", "-5", "+49 1", "@x", "\tx", "007", "ü", "\u200e"]
+CELL = (
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+    | st.sampled_from(
+        ["=1+1", "''", "'=", '"', 'a"b', "a\r\nb", "\r", "a,b", "-5", "+49 1", "@x", "\tx", "007", "ü", "\u200e"]
+    )
+    | st.text("a='; ,\t\n\ufeff-", max_size=9)
 )
 
 
@@ -226,8 +231,35 @@ def test_an_errors_file_comes_back_as_the_cells_that_were_read(
 
 
 def test_what_is_harmless_stays_as_it_is() -> None:
-    """Only the beginning of a cell makes it a formula."""
-    assert [harmless(cell) for cell in ("", "a=b", " =1", "7", "=1", "''")] == ["", "a=b", " =1", "7", "'=1", "'''"]
+    """Only where a cell begins, or may be split, is there a formula."""
+    assert [harmless(cell) for cell in ("", "a=b", "a =1", "7", "a; b", "CN=a,O=b")] == [
+        "",
+        "a=b",
+        "a =1",
+        "7",
+        "a; b",
+        "CN=a,O=b",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "masked"),
+    [
+        ("=1", "'=1"),
+        ("''", "'''"),
+        (" =1", "' =1"),
+        ("\ufeff=1", "'\ufeff=1"),
+        ("x;=1;y", "x;'=1;y"),
+        ("x, \u00a0=1", "x,' \u00a0=1"),
+        ("x\n=1", "x\n'=1"),
+        ("\t=1", "'\t'=1"),
+        ("x;'=1", "x;''=1"),
+        ("x;'y", "x;'y"),
+    ],
+)
+def test_a_formula_anywhere_in_a_cell_is_masked_and_unmasked(cell: str, masked: str) -> None:
+    """A spreadsheet of another country splits at another sign, and does not see our quotes then."""
+    assert (harmless(cell), unmasked((masked,))) == (masked, (cell,))
 
 
 # --- created.csv
@@ -240,7 +272,7 @@ def test_created_rows_are_written_as_they_were_sent_with_their_id(tmp_path: Path
     created = row(1, 7, None, state=State.CREATED, findings=[ODD_LENGTH], answer=Answer(201, "id-1", request_id="r"))
     sources = {1: source(1, "a.csv", ["Device"])}
 
-    count = write_created_rows(
+    count = write_sent_rows(
         path, [created._replace(body=json.dumps(body).encode(), attempts=1)], sources, EDITIONS["1706"]
     )
 
@@ -258,5 +290,5 @@ def test_created_rows_are_written_as_they_were_sent_with_their_id(tmp_path: Path
 
 def test_a_created_file_without_rows_is_its_header(tmp_path: Path) -> None:
     """Nothing created is a file with columns and no rows."""
-    assert write_created_rows(tmp_path / "created.csv", [], {}, EDITIONS["current"]) == 0
+    assert write_sent_rows(tmp_path / "created.csv", [], {}, EDITIONS["current"]) == 0
     assert len(read_table(tmp_path / "created.csv")) == 1

@@ -29,7 +29,7 @@ from pipeline.ledger import hold_lock
 from pipeline.model import Scope
 from pipeline.report import NextStep
 from pipeline.run import report_run
-from pipeline.simulator import Fault, RetryAfterForm, SimulatorSettings, running
+from pipeline.simulator import Fault, ReadFault, RetryAfterForm, SimulatorSettings, running
 
 SAMPLES = Path(__file__).parents[1] / "sample_data"
 
@@ -164,8 +164,8 @@ CREATED = Lesson(("created", "already there"), (ExitCode.OK, ExitCode.OK), (1, 1
 SENT_AGAIN = CREATED._replace(posts=(2, 2))
 UNSENT = Lesson(("unsent", "created"), (ExitCode.PREFLIGHT, ExitCode.OK), (1, 2), (0, 1))
 REJECTED = Lesson(("rejected", "rejected before"), (ExitCode.UNSETTLED, ExitCode.OK), (1, 1), (0, 0))
-NOT_THERE = Lesson(("unknown", "unknown"), (ExitCode.UNKNOWN_ROWS, ExitCode.UNKNOWN_ROWS), (1, 1), (0, 0))
-THERE = NOT_THERE._replace(objects=(1, 1))
+NOT_THERE = SENT_AGAIN  # read back, absent from two sweeps, and sent once more
+THERE = CREATED  # read back, found, and its id adopted
 
 LESSONS = {
     Fault.NONE: CREATED,
@@ -259,19 +259,20 @@ def test_a_refused_row_tells_why_in_every_report(site: Site) -> None:
 
 
 def test_an_unknown_row_is_listed_apart_and_not_to_be_mended(site: Site) -> None:
-    """A row that may have been created stands in unknown.csv, not in errors.csv, and no command would send it."""
-    with running(SimulatorSettings(script=(Fault.ERROR_504_AFTER,))) as simulator:
-        finished = site.imported(simulator.service_root, site.write("inventory.csv", devices(2)))
+    """A row that may have been created stands in unknown.csv, not in errors.csv; `resume` reads the tenant back."""
+    unreadable = (ReadFault.FORBIDDEN_403,)
+    with running(SimulatorSettings(script=(Fault.ERROR_504_AFTER,), read_script=unreadable)) as simulator:
+        file = site.write("inventory.csv", devices(2))
+        finished = site.imported(simulator.service_root, file, check_remote=False)
+        unknown, errors = (read_csv(finished.folder / name) for name in ("unknown.csv", "errors.csv"))
+        again = site.resumed(simulator.service_root)
 
-    assert [row["deviceDisplayName"] for row in read_csv(finished.folder / "unknown.csv")] == ["PHONE-0001"]
-    assert read_csv(finished.folder / "errors.csv") == []
+    assert ([row["deviceDisplayName"] for row in unknown], errors) == (["PHONE-0001"], [])
     assert finished.summary.next_steps == (
-        NextStep(
-            f"look the rows of {finished.folder / 'unknown.csv'} up in Intune; they may have been created or not, "
-            "and are not sent again",
-            "",
-        ),
+        NextStep("read the tenant back, to settle the unknown rows:", f"certstate resume {finished.summary.run.id}"),
     )
+    assert (finished.exit_code, totals_of(finished)) == (ExitCode.UNKNOWN_ROWS, {"created": 1, "unknown": 1})
+    assert (again.exit_code, totals_of(again)) == (ExitCode.OK, {"created": 2})
 
 
 # --- import again
@@ -434,7 +435,7 @@ def test_resume_sends_what_a_refused_token_left(site: Site) -> None:
 
         state = simulator.state()
     assert (stopped.exit_code, totals_of(stopped)) == (ExitCode.PREFLIGHT, {"created": 1, "unsent": 4})
-    assert stopped.stop_message.endswith("then run `certstate resume`")
+    assert stopped.stop_message.endswith("then call it again")
     assert (resumed.exit_code, totals_of(resumed)) == (ExitCode.OK, {"created": 5})
     assert (resumed.summary.run.stop, resumed.summary.run.stop_message, resumed.stop_message) == ("", "", "")
     assert (state.created, state.duplicates) == (5, 0)
@@ -590,7 +591,10 @@ def test_nothing_leaves_for_a_tenant_without_a_yes(site: Site) -> None:
     site.answer = False
 
     finished = site.imported(
-        "https://graph.microsoft.com/beta", site.write("i.csv", devices(250)), environ={"GRAPH_TOKEN": "opaque"}
+        "https://graph.microsoft.com/beta",
+        site.write("i.csv", devices(250)),
+        environ={"GRAPH_TOKEN": "opaque"},
+        check_remote=False,
     )
 
     (question,) = site.questions
@@ -610,6 +614,17 @@ def test_an_unreachable_service_is_told_at_once_when_nothing_was_ever_reached(si
     finished = site.imported(service_root, site.write("inventory.csv", rows))
 
     assert (finished.exit_code, totals_of(finished)) == (ExitCode.PREFLIGHT, {"unsent": 7})
+    assert finished.stop_message.startswith("the service cannot be reached: no connection to 127.0.0.1:")
+
+
+def test_a_service_that_goes_away_before_the_first_row_is_told(site: Site) -> None:
+    """Without the look into the tenant the first row finds out: exit 6, all rows unsent, none lost."""
+    with running(SimulatorSettings()) as simulator:
+        service_root = simulator.service_root  # closed again, so nobody listens there
+
+    finished = site.imported(service_root, site.write("inventory.csv", devices(3)), check_remote=False)
+
+    assert (finished.exit_code, totals_of(finished)) == (ExitCode.PREFLIGHT, {"unsent": 3})
     assert finished.stop_message.startswith("the service cannot be reached: no connection to 127.0.0.1:")
 
 
@@ -707,7 +722,9 @@ def test_the_log_tells_each_answer_with_the_ids_that_support_asks_for(site: Site
     text = (finished.folder / "run.log").read_text("utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
     answers = [line for line in lines if line["event"] == "answer"]
-    assert [line["event"] for line in lines] == ["reading", "planned", "sending", "answer", "answer", "ended"]
+    assert [line["event"] for line in lines] == [
+        *("reading", "planned", "swept", "sending", "answer", "answer", "ended")
+    ]
     assert [(line["ledger_row"], line["verdict"], line["http_status"]) for line in answers] == [
         (1, "created", 201),
         (2, "rejected", 400),
@@ -728,7 +745,7 @@ def test_the_token_stands_in_no_file(site: Site) -> None:
             simulator.service_root, site.write("more.csv", devices(2, first=8)), environ={"GRAPH_TOKEN": f"{token}-old"}
         )
 
-    assert totals_of(finished) == {"invalid": 1, "created": 2, "rejected": 1, "unknown": 3}
+    assert totals_of(finished) == {"invalid": 1, "created": 5, "rejected": 1}
     assert (refused.exit_code, totals_of(refused)) == (ExitCode.PREFLIGHT, {"unsent": 2})
     files = [path for path in site.folder.rglob("*") if path.is_file()]
     assert len(files) >= 12

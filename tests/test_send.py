@@ -16,14 +16,16 @@ import pytest
 from import_cases import IOS, MACOS, PLATFORMS, FastTime, Site, cells_of, devices
 from sqlalchemy import event
 
+from pipeline.deliver import Delivery, SendResult, deliver
 from pipeline.errors import LedgerError, PreflightError
-from pipeline.graph import Timeouts, open_client
+from pipeline.graph import Access, Timeouts, open_client
 from pipeline.interrupt import Interrupt
 from pipeline.ledger import Ledger
 from pipeline.log import RunLog, open_run_log
 from pipeline.model import Stop, StopReason
 from pipeline.pace import Pacer
-from pipeline.send import Progress, SendLimits, SendResult, Service, send_planned
+from pipeline.reconcile import Reader
+from pipeline.send import Progress, SendLimits, Service
 from pipeline.simulator import Fault, RunningSimulator, Simulator, SimulatorSettings, SimulatorState, running
 
 Hook = Callable[[Any], Awaitable[None]]
@@ -56,28 +58,40 @@ class Sending:
     timeouts: Timeouts = field(default_factory=Timeouts)
     hooks: dict[str, list[Hook]] = field(default_factory=dict)
     log: RunLog | None = None
+    settle_s: float = 120.0
     grace_s: float = 30.0
 
     async def __call__(self) -> SendResult:
         """Send, and return how it ended."""
         client = open_client(self.service_root, connections=self.workers, timeouts=self.timeouts)
-        client.event_hooks = self.hooks
+        client.event_hooks = {each: [*hooks, *self.hooks.get(each, ())] for each, hooks in client.event_hooks.items()}
         pacer = Pacer(*self.quota, clock=self.time.clock, sleep=self.time.sleep)
+        reads = Pacer(1_000_000, 20.0, clock=self.time.clock, sleep=self.time.sleep)
+
+        async def read_slot() -> None:
+            await reads.slot()
+            reads.sent()
+
+        access = Access(self.token, self.refresh, read_slot, reads.pause, self.interrupt.gently.is_set)
         async with client:
             with open_run_log(self.folder / "run.log") as log:
-                return await send_planned(
-                    self.ledger,
-                    "run",
-                    Service(client, self.token, self.refresh),
-                    pacer,
-                    workers=self.workers,
-                    limits=self.limits,
-                    interrupt=self.interrupt,
-                    clock=self.time.clock,
-                    on_progress=self.on_progress,
-                    on_note=self.on_note,
-                    log=self.log or log,
-                    grace_s=self.grace_s,
+                return await deliver(
+                    Delivery(
+                        ledger=self.ledger,
+                        run_id="run",
+                        service=Service(client, self.token, self.refresh, pacer, access),
+                        reader=Reader(client, access, self.time.clock, self.time.sleep, self.settle_s, log),
+                        workers=self.workers,
+                        limits=self.limits,
+                        interrupt=self.interrupt,
+                        clock=self.time.clock,
+                        sleep=self.time.sleep,
+                        started_at=self.time.clock(),
+                        on_progress=self.on_progress,
+                        on_note=self.on_note,
+                        log=self.log or log,
+                        grace_s=self.grace_s,
+                    )
                 )
 
 
@@ -183,17 +197,17 @@ def test_each_collection_has_its_own_canary(site: Site) -> None:
 def test_three_failed_canaries_stop_their_collection_only(site: Site) -> None:
     """After three rows without a created one a collection is left unsent, with the reason; the others go on."""
     rows = [*devices(5), *devices(2, first=6, devicePlatform="macOS")]
-    script = (Fault.BAD_REQUEST_400, Fault.UNPROCESSABLE_422, Fault.ERROR_500)
+    script = (Fault.BAD_REQUEST_400, Fault.UNPROCESSABLE_422, Fault.TOO_LARGE_413)
 
     result, state = sent(site, SimulatorSettings(script=script), rows, workers=1)
 
     why = (
         "the first 3 rows of this collection all failed, the last with: "
-        "HTTP 500 InternalServerError An error has occurred."
+        "HTTP 413 RequestEntityTooLarge The request is too large."
     )
     assert (result.stop, result.stopped_collections, state.writes) == (None, 1, 5)
     assert [row_state for row_state, _ in said(site)] == (
-        ["rejected", "rejected", "unknown", "unsent", "unsent", "created", "created"]
+        ["rejected", "rejected", "rejected", "unsent", "unsent", "created", "created"]
     )
     assert said(site)[3:5] == [("unsent", why)] * 2
 
@@ -255,7 +269,7 @@ def test_refused_rows_count_against_the_limit(site: Site) -> None:
 
 
 def test_more_errors_than_allowed_end_the_run(site: Site) -> None:
-    """The row that exceeds --max-errors is the last; errors of reading count too; the rest is unsent and says why."""
+    """The row that exceeds --max-errors is the last; errors of reading count too; what is not there is unsent."""
     script = (Fault.NONE, Fault.BAD_REQUEST_400, Fault.NONE, Fault.ERROR_500, Fault.BAD_REQUEST_400)
     limits = SendLimits(max_errors=4, errors_before=2)
 
@@ -263,8 +277,8 @@ def test_more_errors_than_allowed_end_the_run(site: Site) -> None:
 
     message = "rows with errors: more than --max-errors 4"
     assert (result.stop, state.writes) == (Stop(StopReason.THRESHOLD, message), 5)
-    assert site.object_states() == {"created": 2, "rejected": 2, "unknown": 1, "unsent": 5}
-    assert said(site)[5:] == [("unsent", message)] * 5
+    assert site.object_states() == {"created": 2, "rejected": 2, "unsent": 6}
+    assert said(site)[3:4] + said(site)[5:] == [("unsent", message)] * 6  # the fourth was looked for in the tenant
 
 
 def test_a_share_of_errors_says_nothing_before_the_fiftieth_answer(site: Site) -> None:
@@ -294,17 +308,72 @@ def test_an_allowed_share_of_errors_ends_nothing(site: Site) -> None:
 # --- outages
 
 
-def test_ten_unusable_answers_in_a_row_end_the_run(site: Site) -> None:
-    """A service that answers with nothing usable is left alone before more rows are in doubt."""
+DOWN = "the service had no usable answer for 30 minutes"
+
+
+def test_ten_unusable_answers_in_a_row_make_the_run_wait(site: Site) -> None:
+    """A service that answers with nothing usable is left alone; then one row alone tries it again and again."""
     script = (*[Fault.NONE] * 5, *[Fault.ERROR_503] * 9, Fault.NONE, *[Fault.ERROR_503] * 30)
 
-    result, state = sent(site, SimulatorSettings(script=script), devices(40), workers=1)
+    result, state = sent(site, SimulatorSettings(script=script), devices(40), workers=1, on_note=site.notes.append)
 
-    assert (result.stop, state.writes) == (
-        Stop(StopReason.OUTAGE, "10 requests in a row had no usable answer"),
-        25,
+    # Ten in a row, then one row after 5, 10, 20, 40, 80, 160 s and then each 300 s.
+    assert (result.stop, state.writes) == (Stop(StopReason.OUTAGE, DOWN), 25 + 10)
+    assert site.object_states() == {"created": 6, "unknown": 29, "unsent": 5}
+    (note,) = site.notes
+    assert note == (
+        "the service answers with nothing usable; waiting until it is back, at most 30 min (Ctrl-C ends the run; "
+        "`certstate resume` goes on)"
     )
-    assert site.object_states() == {"created": 6, "unknown": 19, "unsent": 15}
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_an_outage_that_ends_fails_no_row(site: Site, workers: int) -> None:
+    """Once the service works again the rows go on, and those that were lost meanwhile are settled by reading back."""
+    script = (*[Fault.NONE] * 5, *[Fault.ERROR_503] * 7, *[Fault.ERROR_504_AFTER] * 7)
+
+    result, state = sent(site, SimulatorSettings(script=script), devices(40), workers=workers)
+
+    assert (result.stop, site.object_states()) == (None, {"created": 40})
+    assert (state.created, state.duplicates, state.writes) == (40, 0, 40 + 7)
+
+
+def test_a_service_that_never_gave_a_usable_answer_is_down_and_no_collection_is_blamed(site: Site) -> None:
+    """Three canaries without an answer stop no collection while nothing gets through anywhere."""
+    result, state = sent(site, SimulatorSettings(script=(Fault.ERROR_502,) * 3), devices(10), workers=1)
+
+    assert (result.stop, result.stopped_collections) == (None, 0)
+    assert (state.created, state.duplicates, site.object_states()) == (10, 0, {"created": 10})
+
+
+def test_unknown_rows_are_settled_in_mid_run_once_they_are_many(site: Site) -> None:
+    """When fifty are old enough the tenant is read back, and what is not there goes out again before the end."""
+    script = tuple(Fault.ERROR_504 if number % 2 else Fault.NONE for number in range(120))
+    swept_at: list[int] = []
+
+    class Sweeps:
+        async def left(self, request: httpx.Request) -> None:
+            if request.method == "GET":
+                swept_at.append(simulator.state().writes)
+
+    with (
+        running(SimulatorSettings(script=script, page_size=1_000, quota=9_999, tenant_quota=9_999)) as simulator,
+        planned(
+            site,
+            simulator.service_root,
+            devices(200),
+            workers=1,
+            quota=(1, 5.0),
+            hooks={"request": [Sweeps().left]},
+        ) as sending,
+    ):
+        result = asyncio.run(sending())
+        state = simulator.state()
+
+    assert (result.stop, state.created, state.duplicates, state.writes) == (None, 200, 0, 260)
+    assert site.object_states() == {"created": 200}
+    # 120 s after the 50th unknown row, which is the 100th write; and once more at the end of the first 200 rows.
+    assert swept_at == [124, 124, 250, 250]
 
 
 def test_a_service_that_was_never_reached_is_given_up_after_five_attempts(site: Site) -> None:
@@ -646,8 +715,9 @@ def test_a_log_on_a_full_disk_does_not_lose_the_answer(site: Site) -> None:
     """When run.log cannot be written the run ends, and the answer that could not be logged is in the ledger."""
 
     class FullDisk:
-        def info(self, _event: str, **_values: object) -> None:
-            raise OSError(28, "No space left on device")
+        def info(self, event: str, **_values: object) -> None:
+            if event == "answer":
+                raise OSError(28, "No space left on device")
 
         error = warning = info
 
@@ -716,7 +786,7 @@ def test_no_planned_row_is_no_request(site: Site) -> None:
 def test_progress_ends_with_everything_settled(site: Site) -> None:
     """The last progress tells all rows settled, the created and the failed ones apart."""
     seen: list[Progress] = []
-    settings = SimulatorSettings(script=(Fault.NONE, Fault.BAD_REQUEST_400, Fault.ERROR_500))
+    settings = SimulatorSettings(script=(Fault.NONE, Fault.BAD_REQUEST_400, Fault.UNPROCESSABLE_422))
 
     sent(site, settings, devices(6), on_progress=seen.append)
 

@@ -136,11 +136,11 @@ class TokenSource:
             if bad.get_secret_value() == LOOPBACK_TOKEN:
                 raise PreflightError(
                     "the service on this machine wants a token (401), and none is set; put it into the variable that "
-                    "auth.token_env names, then run `certstate resume`"
+                    "auth.token_env names, then call it again"
                 )
             raise PreflightError(
                 "Graph refused the token (401): it has expired, or is for another audience; put a new one into the "
-                "variable that auth.token_env names, then run `certstate resume`"
+                "variable that auth.token_env names, then call it again"
             )
         # azure-identity keeps tokens, so the old credential would give out the refused one again.
         await self.aclose()
@@ -149,7 +149,7 @@ class TokenSource:
         if token.secret == bad:
             raise PreflightError(
                 f"Graph refused the token (401), and auth.method {self._identity.method} gives out the same one "
-                "again; sign in anew or check the identity, then run `certstate resume`"
+                "again; sign in anew or check the identity, then call it again"
             )
         return token
 

@@ -2,11 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from glob import has_magic
 from pathlib import Path
 
 import typer
+from rich.console import Console
 
 from pipeline.auth import is_loopback, scope_of, service_root_of
 from pipeline.cli.inspection import inspect_files
@@ -18,15 +20,15 @@ from pipeline.conclude import Call, near_path
 from pipeline.config import Overrides, Settings, load_settings
 from pipeline.errors import UsageError
 from pipeline.load import LoadOptions
+from pipeline.permissions import loose_permissions
 from pipeline.presets import PRESETS, Preset
-from pipeline.run import Finished
+from pipeline.sending_run import Finished
 from pipeline.session import Job, Watcher
 
 
 def finish(chosen: Globals, asked: Asked, verb: Callable[[Job], Finished], *, sends: bool) -> None:
     """Carry the verb out, print how it ended, and end with its exit code."""
-    _check_names(asked)
-    settings = load_settings(chosen.config, _overrides(asked))
+    settings = settings_of(chosen, asked)
     if sends:
         _check_before_reading(settings, asked)
     finished = run_job(chosen, asked, settings, verb, sends=sends)
@@ -52,8 +54,7 @@ def named_files(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 def look(chosen: Globals, asked: Asked) -> None:
     """Print how the files are read and how their columns could be mapped. Sends and writes nothing."""
-    _check_names(asked)
-    settings = load_settings(chosen.config, _overrides(asked))
+    settings = settings_of(chosen, asked)
     inspect_files(chosen, named_files(asked.files), settings, _load_options(asked), _preset(asked.preset))
 
 
@@ -61,16 +62,30 @@ def run_job(
     chosen: Globals, asked: Asked, settings: Settings, verb: Callable[[Job], Finished], *, sends: bool
 ) -> Finished:
     """Carry the verb out with progress on stderr, and print its summary, or report.json, on stdout."""
-    if sends:
+    with open_job(chosen, asked, settings, is_told=sends) as job:
+        finished = verb(job)
+    if chosen.output is Output.JSON:
+        # In ASCII, because a pipe on Windows is rarely UTF-8.
+        document = json.loads((finished.folder / "report.json").read_text("utf-8"))
+        answer(f"{json.dumps(document, indent=2)}\n")
+    else:
+        show(chosen, lambda console: show_finished(console, finished))
+    return finished
+
+
+@contextmanager
+def open_job(chosen: Globals, asked: Asked, settings: Settings, *, is_told: bool) -> Iterator[Job]:
+    """Yield the job, with its progress on stderr; `is_told` says there first which tenant and ledger it is about."""
+    if is_told:
         tell(f"Service  {service_root_of(settings.tenant)}")
         tell(f"Tenant   {settings.tenant.id or 'none'}")
         tell(f"Ledger   {near_path(settings.ledger_path)}")
     with reporter(open_console(is_error=True, has_color=chosen.has_color)) as shown:
         ask = (lambda _: True) if asked.is_confirmed else shown.ask
-        job = Job(
+        yield Job(
             settings=settings,
             call=_call(chosen, asked),
-            watch=Watcher(shown.reading, shown.sending, shown.note, ask),
+            watch=Watcher(shown.reading, shown.sending, shown.note, ask, shown.deleting),
             environ=os.environ,
             load=_load_options(asked),
             preset=_preset(asked.preset),
@@ -78,19 +93,36 @@ def run_job(
             is_strict=asked.is_strict,
             aborts_on_invalid=asked.aborts_on_invalid,
             most_rows=asked.most_rows,
+            check_remote=asked.check_remote,
         )
-        finished = verb(job)
-    if chosen.output is Output.JSON:
-        # In ASCII, because a pipe on Windows is rarely UTF-8.
-        document = json.loads((finished.folder / "report.json").read_text("utf-8"))
-        answer(f"{json.dumps(document, indent=2)}\n")
-    else:
-        console = open_console(is_error=False, has_color=chosen.has_color)
-        with answering():
-            with console.capture() as text:  # Rich itself would end the process when a reader goes away
-                show_finished(console, finished)
-            answer(text.get())
-    return finished
+
+
+def show(chosen: Globals, print_on: Callable[[Console], None]) -> None:
+    """Print on stdout what is printed on the console."""
+    console = open_console(is_error=False, has_color=chosen.has_color)
+    with answering():
+        with console.capture() as text:  # Rich itself would end the process when a reader goes away
+            print_on(console)
+        answer(text.get())
+
+
+def settings_of(chosen: Globals, asked: Asked) -> Settings:
+    """Return the settings, and warn of files that others on this machine can use.
+
+    Raises ConfigError, and UsageError for a name that this system cannot spell.
+    """
+    _check_names(asked)
+    settings = load_settings(chosen.config, _overrides(asked))
+    path = chosen.config or Path("config.yaml")
+    loose = loose_permissions(
+        config=path if path.exists() else None,
+        ledger=near_path(settings.ledger_path),
+        runs=near_path(settings.runs_dir),
+        private_key=settings.auth.certificate_path,
+    )
+    for sentence in loose:
+        tell(f"certstate: warning: {sentence}")
+    return settings
 
 
 def _overrides(asked: Asked) -> Overrides:
@@ -112,7 +144,7 @@ def _preset(name: str | None) -> Preset | None:
 
 
 def _check_names(asked: Asked) -> None:
-    for path in (*asked.files, asked.state, asked.out):
+    for path in (*asked.files, asked.state, asked.out, asked.plan):
         try:
             str(path).encode()
         except UnicodeEncodeError as problem:  # such as the bytes of an old Latin-1 share on Linux
@@ -122,7 +154,11 @@ def _check_names(asked: Asked) -> None:
 def _check_before_reading(settings: Settings, asked: Asked) -> None:
     """Raise UsageError for what would keep the rows from leaving once the files are read."""
     service_root = scope_of(settings.tenant).service_root
-    if not asked.is_confirmed and not is_loopback(service_root) and not has_terminal():
+    if asked.is_confirmed or has_terminal():
+        return
+    if asked.deletes:
+        raise UsageError(f"there is no terminal to ask on before objects of {service_root} are deleted; add --yes")
+    if not is_loopback(service_root):
         raise UsageError(f"there is no terminal to ask on before rows are sent to {service_root}; add --yes")
 
 

@@ -28,6 +28,7 @@ GLOBAL_OPTIONS = ("--config", "--output", "--no-color", "--verbose")
 # The arguments are hidden because Typer would show them as `FILE <list[Path]>`; each verb's text explains them.
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", hidden=True)]
 Run = Annotated[str | None, typer.Argument(metavar="RUN", hidden=True)]
+NamedRun = Annotated[str, typer.Argument(metavar="RUN", hidden=True)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="The same as validate.")]
 GraphUrl = Annotated[
     str | None, typer.Option("--graph-url", metavar="URL", help="Service root instead of the cloud's.")
@@ -65,6 +66,28 @@ MaxErrors = Annotated[
 Concurrency = Annotated[str | None, typer.Option("--concurrency", metavar="N|auto", help="Requests in flight.")]
 Quota = Annotated[str | None, typer.Option("--quota", metavar="N/Ns", help="Writes per seconds, such as 100/20s.")]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Send at most so many rows.")]
+Missing = Annotated[bool, typer.Option("--missing", help="Those that verify found missing, instead of rejected ones.")]
+IncludeAdopted = Annotated[
+    bool, typer.Option("--include-adopted", help="Also objects that the run found and did not see itself create.")
+]
+WaitS = Annotated[float, typer.Option("--wait-s", metavar="S", min=0, help="Seconds to look again for what is absent.")]
+RowNumber = Annotated[
+    int | None, typer.Option("--row", metavar="N", min=1, help="All that happened to this row of the file.")
+]
+Remote = Annotated[bool, typer.Option("--remote", help="Look into the tenant too, for what it has already.")]
+Save = Annotated[
+    Path | None,
+    typer.Option("--save", metavar="PLAN.json", help="Keep the plan, its rows in PLAN.csv; replaces both."),
+]
+Plan = Annotated[
+    Path | None, typer.Option("--plan", metavar="PLAN.json", help="Do nothing that is not in this saved plan.")
+]
+CheckRemote = Annotated[
+    bool | None,
+    typer.Option(
+        "--check-remote/--no-check-remote", help="Skip what the tenant has already; else a new ledger does so."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")]
 
 
@@ -100,6 +123,9 @@ class Asked:
     aborts_on_invalid: bool = False
     most_rows: int | None = None
     is_confirmed: bool = False
+    plan: Path | None = None  # to save or to follow
+    check_remote: bool | None = None
+    deletes: bool = False
 
     def kept(self) -> tuple[tuple[str, ...], ...]:
         """Return the options that the next command needs too, so that it means the same place and the same rules."""

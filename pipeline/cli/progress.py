@@ -52,9 +52,11 @@ class Reporter:
 
     def sending(self, progress: Progress) -> None:
         """Take in how many rows are settled, and when the rest will be."""
-        failed = f"{progress.failed:,} failed" if progress.failed else ""
-        ends_at = self._clock() + progress.eta_s
-        self._take("sending", progress.settled, progress.planned, ends_at, (failed, progress.pause))
+        self._take_progress("sending", progress)
+
+    def deleting(self, progress: Progress) -> None:
+        """Take in how many rows of an undo are settled, and when the rest will be."""
+        self._take_progress("deleting", progress)
 
     def note(self, sentence: str) -> None:
         """Show a sentence."""
@@ -94,7 +96,7 @@ class Reporter:
     def bar(self) -> Table:
         """Return one line with a bar, no wider than the terminal."""
         grid = Table.grid(padding=(0, 1, 0, 0), expand=True)
-        grid.add_column(width=7)
+        grid.add_column(width=8)
         grid.add_column(width=12)
         grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         seen = self._seen
@@ -110,6 +112,11 @@ class Reporter:
             return
         self._printed = (seen.phase, seen.done, seen.more)
         tell(f"{seen.phase}: {self.words()}")
+
+    def _take_progress(self, phase: str, progress: Progress) -> None:
+        failed = f"{progress.failed:,} failed" if progress.failed else ""
+        ends_at = self._clock() + progress.eta_s
+        self._take(phase, progress.settled, progress.planned, ends_at, (failed, progress.pause))
 
     def _take(self, phase: str, done: int, total: int, ends_at: float | None, more: tuple[str, ...]) -> None:
         seen = self._seen
@@ -150,12 +157,17 @@ def ask_to_send(question: Question) -> bool:
     """Ask on the terminal whether the rows may leave: only `y` or `yes` is a yes. Without a terminal it is a no."""
     if not has_terminal():
         return False
-    tell(f"{counted(question.rows, 'row')} to create, which takes at least {duration(question.eta_s)}.")
+    what = (
+        f"{counted(question.rows, 'object')} to delete"
+        if question.deletes
+        else f"{counted(question.rows, 'row')} to create"
+    )
+    tell(f"{what}, which takes at least {duration(question.eta_s)}.")
     tell(f"  service  {question.scope.service_root}")
     tell(f"  tenant   {question.scope.tenant_id}")
     if question.app_id:
         tell(f"  app      {question.app_id}")
     # Not input(): its prompt goes to stdout, which may be a file.
-    sys.stderr.write("Send them now? [y/N] ")
+    sys.stderr.write(f"{'Delete' if question.deletes else 'Send'} them now? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().casefold() in {"y", "yes"}

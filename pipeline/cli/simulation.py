@@ -40,11 +40,13 @@ class Ordered:
     quota: str
     tenant_quota: int
     others: int
+    read_quota: int
     window: str
     refusals_count: bool
     retry_after: str
     errors: str
     latency_s: float
+    read_delay_s: float
     token: str | None
     token_lifetime_s: float | None
     page_size: int
@@ -108,11 +110,13 @@ def _settings_of(ordered: Ordered) -> SimulatorSettings:
         window_s=quota.window_s,
         tenant_quota=ordered.tenant_quota,
         others=ordered.others,
+        read_quota=ordered.read_quota,
         window=_member(Window, ordered.window),
         refusals_count=ordered.refusals_count,
         retry_after=_member(RetryAfterForm, ordered.retry_after),
         error_shape=_member(ErrorShape, ordered.errors),
         latency_s=ordered.latency_s,
+        read_delay_s=ordered.read_delay_s,
         token=ordered.token,
         token_lifetime_s=ordered.token_lifetime_s,
         page_size=ordered.page_size,

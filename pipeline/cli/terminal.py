@@ -3,6 +3,7 @@
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -10,8 +11,9 @@ from rich.text import Text
 from pipeline.cli.streams import printable
 from pipeline.conclude import near_path
 from pipeline.findings import ARROW, Severity, shorten
-from pipeline.report import Cause, RouteLine, Summary
-from pipeline.run import Finished
+from pipeline.model import RunInfo
+from pipeline.report import Cause, Forecast, NextStep, RouteLine, TenantLook, Total
+from pipeline.sending_run import Finished
 
 CAUSES_SHOWN = {Severity.ERROR: 10, Severity.WARNING: 6, Severity.INFO: 4}
 MOST_MESSAGE_CHARACTERS = 300
@@ -20,19 +22,42 @@ MOST_VALUE_CHARACTERS = 60
 
 COLOURS = {
     "created": "green",
+    "verified": "green",
+    "reversed": "green",
     "valid": "green",
     "already there": "green",
+    "to create": "green",
+    "to update": "yellow",
     "changed": "yellow",
+    "kept": "yellow",
+    "not yet visible": "yellow",
     "unsent": "yellow",
     "invalid": "red",
     "conflicting": "red",
     "rejected": "red",
+    "failed": "red",
+    "differs": "red",
+    "missing": "red",
+    "not read": "bold red",
+    "not checked": "bold red",
     "unknown": "bold red",
 }
 
 COLOURS_OF_SEVERITIES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
-NOT_THERE_YET = ("created", "updated", "changed", "rejected", "rejected before", "unsent", "unknown")
+NOT_THERE_YET = (
+    *("created", "updated", "changed", "rejected", "rejected before", "unsent", "unknown"),
+    *("to create", "to update", "not checked"),
+)
+
+LOOKS = {
+    TenantLook.CHECKED: "The tenant was checked for what it has already.",
+    TenantLook.NOT_CHECKED: "The tenant was not checked for what else it has; --remote does that.",
+    TenantLook.IMPORT_CHECKS: (
+        "The tenant was not checked. The ledger is new to it, so an import checks it first, as --remote does."
+    ),
+}
+"""What a plan knows of the tenant."""
 
 
 def open_console(*, is_error: bool, has_color: bool) -> Console:
@@ -58,39 +83,52 @@ def duration(seconds: float) -> str:
 def show_finished(console: Console, finished: Finished) -> None:
     """Print the summary: totals, routes, causes, the conservation line, where the report is, what to do next."""
     summary = finished.summary
-    _print_heading(console, summary)
+    if summary.forecast:
+        print_whole(console, f"Plan     {summary.run.id}: nothing was sent")
+        _print_scope(console, summary.run)
+    elif summary.is_dry_run:
+        print_whole(console, f"Dry run  {summary.run.id}: nothing was sent")
+    else:
+        print_run(console, summary.run)
     if any(total.rows for total in summary.totals):
         console.print()
-        _print_totals(console, summary)
+        print_totals(console, summary.totals)
     if summary.routes:
         console.print()
         _print_routes(console, summary.routes)
     if summary.causes:
         console.print()
-        _print_causes(console, summary.causes)
+        print_causes(console, summary.causes)
     console.print()
-    _print_wrapped(console, summary.conservation_line, style="" if summary.is_balanced else "bold red")
+    print_wrapped(console, summary.conservation_line, style="" if summary.is_balanced else "bold red")
     _print_how_it_went(console, finished)
     console.print()
-    _print_whole(console, f"Report: {near_path(finished.folder / 'report.json')}")
-    for step in summary.next_steps:
-        _print_wrapped(console, f"Next: {step.sentence}", indent=6)
+    print_whole(console, f"Report: {near_path(finished.folder / 'report.json')}")
+    print_next_steps(console, summary.next_steps)
+
+
+def print_run(console: Console, run: RunInfo) -> None:
+    """Print which run this is about, and of what tenant."""
+    print_whole(console, f"Run      {run.id}")
+    _print_scope(console, run)
+
+
+def _print_scope(console: Console, run: RunInfo) -> None:
+    print_whole(console, f"Service  {run.scope.service_root}")
+    print_whole(console, f"Tenant   {run.scope.tenant_id or 'none'}")
+
+
+def print_next_steps(console: Console, steps: Sequence[NextStep]) -> None:
+    """Print what to do next, each with its command whole."""
+    for step in steps:
+        print_wrapped(console, f"Next: {step.sentence}", indent=6)
         if step.command:
-            _print_whole(console, f"      {step.command}")
+            print_whole(console, f"      {step.command}")
 
 
-def _print_heading(console: Console, summary: Summary) -> None:
-    run = summary.run
-    if summary.is_dry_run:
-        _print_whole(console, f"Dry run  {run.id}: nothing was sent")
-    else:
-        _print_whole(console, f"Run      {run.id}")
-        _print_whole(console, f"Service  {run.scope.service_root}")
-        _print_whole(console, f"Tenant   {run.scope.tenant_id or 'none'}")
-
-
-def _print_totals(console: Console, summary: Summary) -> None:
-    for total in summary.totals:
+def print_totals(console: Console, totals: Sequence[Total]) -> None:
+    """Print each total that is not zero on a line of its own."""
+    for total in totals:
         if total.rows:
             console.print(f"{total.rows:>9,}  {total.label}", style=COLOURS.get(total.label, ""))
 
@@ -104,22 +142,23 @@ def _print_routes(console: Console, routes: Sequence[RouteLine]) -> None:
     route_width = max(len(route) for route, _, _ in lines)
     for number, (route, profile, rows) in enumerate(lines):
         start = f"{route:<{route_width}}  {profile:<10}  "
-        _print_wrapped(console, rows, first=start, indent=len(start), style="bold" if number == 0 else "")
+        print_wrapped(console, rows, first=start, indent=len(start), style="bold" if number == 0 else "")
 
 
-def _print_causes(console: Console, causes: Sequence[Cause]) -> None:
+def print_causes(console: Console, causes: Sequence[Cause]) -> None:
+    """Print the first causes of each severity, and how many more there are."""
     console.print("Causes", style="bold")
     for cause in _shown_causes(causes):
         about = (cause.code, cause.column, counted(cause.rows, "row") if cause.rows else "")
         style = COLOURS_OF_SEVERITIES[cause.severity]
         first = f"{cause.severity:<9}"
-        _print_wrapped(console, ", ".join(each for each in about if each), first=first, indent=9, style=style)
+        print_wrapped(console, ", ".join(each for each in about if each), first=first, indent=9, style=style)
         is_change = cause.example_message.startswith(f"{cause.example_value}{ARROW}")
         message = shorten(cause.example_message, MOST_MESSAGE_CHARACTERS)
         message += "" if is_change else _example(cause.example_value)
         cure = () if cause.severity is Severity.INFO else (f"-> {cause.hint}",)  # nothing to do
         for line in (cause.places, message, *cure):
-            _print_wrapped(console, line, first=" " * 9, indent=9)
+            print_wrapped(console, line, first=" " * 9, indent=9)
     further = Counter(cause.severity for cause in causes) - Counter(each.severity for each in _shown_causes(causes))
     if further:
         counts = ", ".join(f"{further[each]:,} {each}" for each in Severity if further[each])
@@ -152,14 +191,30 @@ def _print_how_it_went(console: Console, finished: Finished) -> None:
             sentence += f" in {duration(stats.elapsed_s)}"
         if stats.throttled:
             sentence += f"; {stats.throttled:,} refused as too many, waited {duration(stats.paused_s)} for that"
-        _print_wrapped(console, sentence)
+        print_wrapped(console, sentence)
     if summary.rows_of("already there") and not any(summary.rows_of(label) for label in NOT_THERE_YET):
-        _print_wrapped(console, "Nothing was created: the valid rows are there already.")
+        print_wrapped(console, "Nothing was created: the valid rows are there already.")
+    if summary.forecast:
+        _print_forecast(console, summary.forecast, summary.rows_of("unknown"))
     if finished.stop_message:
-        _print_wrapped(console, f"Stopped: {finished.stop_message}", style="bold red")
+        print_wrapped(console, f"Stopped: {finished.stop_message}", style="bold red")
 
 
-def _print_wrapped(console: Console, text: str, *, first: str = "", indent: int = 0, style: str = "") -> None:
+def _print_forecast(console: Console, forecast: Forecast, unknown: int) -> None:
+    if forecast.writes:
+        sentence = f"{counted(forecast.writes, 'write')}: at least {duration(forecast.least_s)}"
+        if forecast.shared_s > forecast.least_s:
+            sentence += f", or {duration(forecast.shared_s)} when other apps leave half of the quota"
+        print_wrapped(console, sentence)
+    if unknown:
+        print_wrapped(console, "An import settles the unknown rows first, by reading the tenant back.")
+    print_wrapped(console, LOOKS[forecast.tenant])
+    if forecast.saved:
+        print_whole(console, f"Plan: {forecast.saved}, its rows beside it in {Path(forecast.saved).stem}.csv")
+
+
+def print_wrapped(console: Console, text: str, *, first: str = "", indent: int = 0, style: str = "") -> None:
+    """Print the text in lines that fit the console: `first` before the first of them, so many blanks before others."""
     # Rich fills wrapped lines up with blanks, which are in the way when they are copied.
     lines = textwrap.wrap(
         printable(" ".join(text.split())),
@@ -170,8 +225,9 @@ def _print_wrapped(console: Console, text: str, *, first: str = "", indent: int 
         break_on_hyphens=False,
     )
     for line in lines or [first.rstrip()]:
-        _print_whole(console, line, style=style)
+        print_whole(console, line, style=style)
 
 
-def _print_whole(console: Console, line: str, *, style: str = "") -> None:
+def print_whole(console: Console, line: str, *, style: str = "") -> None:
+    """Print the line as it is, however long, so that it can be copied."""
     console.print(Text(printable(line), style=style), soft_wrap=True)

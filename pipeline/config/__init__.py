@@ -3,7 +3,7 @@
 The only module that reads YAML and the environment.
 """
 
-from pipeline.config.fields import AuthMethod, Cloud, Quota, Threshold, parse_quota
+from pipeline.config.fields import AuthMethod, Cloud, OnChanged, Quota, Threshold, parse_quota
 from pipeline.config.loading import load_settings
 from pipeline.config.settings import (
     Auth,
@@ -24,6 +24,7 @@ __all__ = [
     "AuthMethod",
     "Cloud",
     "ConfigKey",
+    "OnChanged",
     "Overrides",
     "ProfileEntry",
     "Quota",

@@ -36,6 +36,13 @@ class AuthMethod(StrEnum):
     DEVICE_CODE = "device-code"
 
 
+class OnChanged(StrEnum):
+    """What is done with a row whose object was created before with other values."""
+
+    REPORT = "report"
+    UPDATE = "update"
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """At most `count` writes in any `window_s` seconds."""

@@ -19,6 +19,7 @@ from pipeline.config.fields import (
     Guid,
     Headers,
     LedgerUrl,
+    OnChanged,
     Quota,
     QuotaText,
     Threshold,
@@ -97,7 +98,7 @@ class RouteEntry(Section):
 
 
 class Send(Section):
-    """How fast rows are sent, and when sending stops."""
+    """How fast rows are sent, when sending stops, and what is done when an answer is lost."""
 
     concurrency: Concurrency = Field("auto", description="requests in flight: auto (the default), or 1 to 256")
     quota: QuotaText = Field(
@@ -106,6 +107,24 @@ class Send(Section):
     max_errors: ThresholdText = Field(
         Threshold(None, 20.0),
         description="stop at more than so many bad rows (50) or such a share of them; 20% unless given",
+    )
+    settle_s: float = Field(
+        120.0,
+        ge=0,
+        le=3_600,
+        allow_inf_nan=False,
+        description="seconds in which an object may still appear after its answer was lost; 120 unless given",
+    )
+    timeout_s: float = Field(
+        100.0,
+        ge=1,
+        le=600,
+        allow_inf_nan=False,
+        description="seconds without a byte after which an answer counts as lost; 100 unless given",
+    )
+    on_changed: OnChanged = Field(
+        OnChanged.REPORT,
+        description="rows whose object was created before with other values: report them (the default), or update it",
     )
 
 

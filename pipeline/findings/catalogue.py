@@ -355,8 +355,8 @@ CATALOGUE: dict[Code, Meaning] = {
     ),
     Code.CHANGED: Meaning(
         WARNING,
-        "this certificate was created before with other values; it was not sent again",
-        "change it in Intune if the new values are right",
+        "the tenant has an object for this certificate and device with other values; nothing was sent",
+        "set `send: {on_changed: update}` to update what certstate created; change other objects in Intune",
     ),
     Code.REJECTED_BEFORE: Meaning(
         WARNING,

@@ -9,7 +9,7 @@ what comes back, `attempts.py` writes, `reads.py` reads back.
 """
 
 from pipeline.graph.answers import Answered, judge, parse_retry_after, read_error
-from pipeline.graph.attempts import Sent, create, write
+from pipeline.graph.attempts import Sent, write
 from pipeline.graph.client import Client, Timeouts, open_client
 from pipeline.graph.exchange import is_never_sent
 from pipeline.graph.paths import object_path
@@ -22,7 +22,6 @@ __all__ = [
     "ReadFailedError",
     "Sent",
     "Timeouts",
-    "create",
     "is_never_sent",
     "judge",
     "object_path",

@@ -89,40 +89,12 @@ async def write(
     return Sent(answered.verdict, answered.answer, attempts)
 
 
-async def create(
-    client: httpx.AsyncClient,
-    collection: str,
-    body: bytes,
-    *,
-    token: Callable[[], Awaitable[str]],
-    refresh: Callable[[str], Awaitable[str]],
-    before_attempt: Callable[[str], Awaitable[None]],
-    not_applied: Callable[[Answer], Awaitable[None]],
-    pause: Callable[[float], Awaitable[None]],
-    stop_waiting: Callable[[], bool],
-) -> Sent:
-    """POST `body` to `collection`: `write` with `Operation.CREATE`."""
-    return await write(
-        client,
-        Operation.CREATE,
-        collection,
-        body,
-        token=token,
-        refresh=refresh,
-        before_attempt=before_attempt,
-        not_applied=not_applied,
-        pause=pause,
-        stop_waiting=stop_waiting,
-    )
-
-
 async def _send(client: httpx.AsyncClient, request: httpx.Request, operation: Operation, bearer: str) -> Answered:
     got = await exchange(client, request, limit_bytes=ANSWER_LIMIT_BYTES)
     if isinstance(got, Lost):
         return Answered(Verdict.SEND_AGAIN if got.is_never_sent else Verdict.UNKNOWN, got.answer)
-    # The id of a new object is taken as it came; of every other answer only words are kept.
-    content = got.content if got.status == 201 else without_token(got.content, bearer)
-    return judge(got.status, got.headers, content, operation)
+    got = without_token(got, bearer)
+    return judge(got.status, got.headers, got.content, operation)
 
 
 def _log(answered: Answered, method: str, path: str) -> None:

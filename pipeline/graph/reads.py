@@ -196,11 +196,11 @@ class _Read:
             message = f"the answer is longer than {PAGE_LIMIT_BYTES // 1_000_000} MB"
             answered = Answered(Verdict.UNKNOWN, Answer(got.status, message=message))
         else:
-            content = without_token(got.content, bearer)
+            got = without_token(got, bearer)
             is_read = got.status == 200
             # Only a refusal is looked through for words: a page may have many megabytes.
-            answered = judge_read(got.status, got.headers, b"" if is_read else content)
-            self._body = wanted(_json(content)) if is_read else None
+            answered = judge_read(got.status, got.headers, b"" if is_read else got.content)
+            self._body = wanted(_json(got.content)) if is_read else None
             if self._body is not None:  # UNKNOWN only ends the attempts here
                 answered = Answered(Verdict.UNKNOWN, replace(answered.answer, message=""))
         return answered._replace(answer=replace(answered.answer, client_request_id=client_request_id))

@@ -1,13 +1,20 @@
 """The durable memory: runs, rows, objects and their states. The only module that imports SQLAlchemy."""
 
-from pipeline.ledger.sending import (
-    apply_transitions,
-    leave_unsent,
-    next_planned,
-    plan_again,
-    planned_collections,
+from pipeline.ledger.actions import ActionCount, PlannedAction, action_counts, planned_actions
+from pipeline.ledger.check import check_ledger
+from pipeline.ledger.copying import copy_ledger
+from pipeline.ledger.planning import plan_run, replan_settled
+from pipeline.ledger.sending import leave_unsent, next_planned, plan_again, plan_retry, planned_collections
+from pipeline.ledger.settling import (
+    is_new_to_scope,
+    owned_ids,
+    planned_by_key,
+    set_remote_check,
     settle_leftovers,
+    unknown_count,
+    unknown_rows,
 )
+from pipeline.ledger.size import LedgerSize, ledger_size
 from pipeline.ledger.staging import (
     NewRun,
     NewSource,
@@ -16,11 +23,13 @@ from pipeline.ledger.staging import (
     begin_run,
     discard_run,
     end_run,
-    plan_run,
     refuse_rows,
     stage_rows,
 )
 from pipeline.ledger.store import Ledger, hold_lock, open_ledger
+from pipeline.ledger.stories import Event, RowStory, row_stories
+from pipeline.ledger.transitions import apply_transitions
+from pipeline.ledger.undoing import CreatedRow, UndoPlan, begin_undo, created_rows, find_open_undo
 from pipeline.ledger.views import (
     RouteCount,
     find_run,
@@ -34,32 +43,56 @@ from pipeline.ledger.views import (
 )
 
 __all__ = [
+    "ActionCount",
+    "CreatedRow",
+    "Event",
     "Ledger",
+    "LedgerSize",
     "NewRun",
     "NewSource",
+    "PlannedAction",
     "RouteCount",
+    "RowStory",
+    "UndoPlan",
+    "action_counts",
     "add_source",
     "add_source_finding",
     "apply_transitions",
     "begin_run",
+    "begin_undo",
+    "check_ledger",
+    "copy_ledger",
+    "created_rows",
     "discard_run",
     "end_run",
+    "find_open_undo",
     "find_run",
     "hold_lock",
+    "is_new_to_scope",
     "leave_unsent",
+    "ledger_size",
     "next_planned",
     "open_ledger",
+    "owned_ids",
     "placed_findings",
     "plan_again",
+    "plan_retry",
     "plan_run",
+    "planned_actions",
+    "planned_by_key",
     "planned_collections",
     "refuse_rows",
+    "replan_settled",
     "report_rows",
     "route_counts",
+    "row_stories",
     "run_info",
+    "set_remote_check",
     "settle_leftovers",
     "source_infos",
     "stage_rows",
     "state_counts",
+    "unknown_count",
+    "unknown_rows",
     "waiting_rows",
 ]

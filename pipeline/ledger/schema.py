@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -11,11 +12,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
 
 from pipeline.model import State
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -50,6 +52,9 @@ runs = Table(
     Column("ended_at", String),
     Column("stop", String),  # why sending stopped before its end
     Column("stop_message", Text),
+    Column("number", Integer, nullable=False, server_default="0"),  # ascending: the clock can jump back, this cannot
+    Column("parent_id", ForeignKey("runs.id")),  # the run that an undo undoes
+    Column("remote_check", String),
 )
 
 sources = Table(
@@ -75,16 +80,21 @@ objects = Table(
     Column("scope_pk", ForeignKey("scopes.pk"), nullable=False),
     Column("key", String, nullable=False),
     Column("key_version", Integer, nullable=False),
+    # Of the values that the tenant holds or, before there is anything, of those that are to be sent.
     Column("fingerprint", String, nullable=False),
     Column("collection", String, nullable=False),
     Column("state", String, nullable=False),
     Column("operation", String, nullable=False),
     Column("graph_id", String),
     Column("run_id", ForeignKey("runs.id"), nullable=False),
-    Column("row_pk", Integer, nullable=False),  # the row whose values count
+    Column("row_pk", Integer, nullable=False),  # the row that the object belongs to: it alone moves the object
     Column("changed_at", String, nullable=False),
+    Column("there_row_pk", Integer),  # the row whose values the tenant holds, as far as is known
+    Column("is_adopted", Integer, nullable=False, server_default="0"),  # 1 = not from an answer to our create
+    Column("refused_fingerprint", String),  # of the values that the service refused last
     UniqueConstraint("scope_pk", "key"),
     Index("objects_by_state", "scope_pk", "state"),
+    Index("objects_by_graph_id", "scope_pk", "graph_id"),
 )
 
 rows = Table(
@@ -108,6 +118,7 @@ rows = Table(
     Column("graph_message", Text),
     Column("request_id", String),
     Column("client_request_id", String),
+    Column("operation", String, nullable=False, server_default="create"),  # what this row wants done
     Index("rows_by_key", "run_id", "key"),
     Index("rows_by_state", "run_id", "state", "collection"),
     Index("rows_by_object", "object_pk"),
@@ -128,6 +139,55 @@ findings = Table(
     Column("hint", Text, nullable=False),
     Index("findings_by_run", "run_id", "code"),
 )
+
+events = Table(
+    "events",
+    metadata,
+    Column("pk", Integer, primary_key=True),
+    Column("at", String, nullable=False),  # UTC, ISO 8601
+    Column("run_id", String, nullable=False),  # of the row
+    Column("row_pk", ForeignKey("rows.pk"), nullable=False, index=True),
+    Column("object_pk", Integer, index=True),
+    Column("operation", String, nullable=False),
+    Column("state", String, nullable=False),  # that the row came to
+    Column("attempts", Integer, nullable=False),
+    Column("http_status", Integer),
+    Column("graph_code", String),
+    Column("graph_message", Text),
+    Column("request_id", String),
+    Column("client_request_id", String),
+    Column("graph_id", String),  # that the object had then
+    sqlite_autoincrement=True,  # no number is used twice
+)
+"""One line per step of a row, written by triggers: no code path can forget it, and none can take it back.
+
+What the plan says of a staged row is not among them: it stands in the row, and a million rows are planned at once.
+"""
+
+WRITE_EVENT = """
+BEGIN
+  INSERT INTO events (at, run_id, row_pk, object_pk, operation, state, attempts, http_status, graph_code,
+                      graph_message, request_id, client_request_id, graph_id)
+  VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), NEW.run_id, NEW.pk, NEW.object_pk, NEW.operation, NEW.state,
+          NEW.attempts, NEW.http_status, NEW.graph_code, NEW.graph_message, NEW.request_id, NEW.client_request_id,
+          (SELECT graph_id FROM objects WHERE pk = NEW.object_pk));
+END
+"""
+
+TRIGGERS = {
+    "event_of_a_step": f"AFTER UPDATE OF state ON rows WHEN OLD.state <> NEW.state AND OLD.state <> '{State.STAGED}' "
+    + WRITE_EVENT,
+    "event_of_a_planned_row": f"AFTER INSERT ON rows WHEN NEW.state = '{State.PLANNED}' {WRITE_EVENT}",
+    "events_stay": "BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
+    "events_remain": "BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
+}
+
+
+@event.listens_for(events, "after_create")
+def _create_triggers(_events: Table, connection: Connection, **_: object) -> None:
+    if connection.dialect.name == "sqlite":
+        for name, what in TRIGGERS.items():
+            connection.exec_driver_sql(f"CREATE TRIGGER {name} {what}")
 
 
 def because(state: State, message: str | None) -> dict[str, str | None]:

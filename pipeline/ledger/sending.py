@@ -1,34 +1,22 @@
-"""The ledger's side of send: rows to send, durable intents and outcomes, what a dead run left behind."""
+"""The ledger's side of send: rows to send, rows that stay unsent, rows that are planned again."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, select, update
 
-from pipeline.ledger.schema import because, objects, rows, runs
+from pipeline.findings import Code
+from pipeline.ledger.schema import because, findings, objects, rows, runs
 from pipeline.ledger.store import Ledger, now
-from pipeline.model import PlannedRow, State, Transition
-
-
-def settle_leftovers(ledger: Ledger) -> int:
-    """Set what a dead process was sending to unknown; return how many. Only the lock's holder may call it."""
-    with ledger.transaction() as connection:
-        leftover = (objects.c.scope_pk == ledger.scope_pk) & (objects.c.state == State.SENDING)
-        message = "the program ended before the answer came; the row may or may not have been created"
-        connection.execute(
-            update(rows)
-            .where(rows.c.pk.in_(select(objects.c.row_pk).where(leftover)))
-            .values(state=State.UNKNOWN, graph_message=message)
-        )
-        return connection.execute(
-            update(objects).where(leftover).values(state=State.UNKNOWN, changed_at=now())
-        ).rowcount
+from pipeline.ledger.transitions import TAKER, THERE, take_objects
+from pipeline.model import Operation, PlannedRow, State
 
 
 def planned_collections(ledger: Ledger, run_id: str) -> list[tuple[str, int]]:
     """Return the collections that the run has planned rows for, with their number, in the order of reading."""
     query = (
         select(rows.c.collection, func.count())
-        .where(_planned(run_id))
+        .where(planned_of(run_id))
         .group_by(rows.c.collection)
         .order_by(func.min(rows.c.pk))
     )
@@ -36,33 +24,70 @@ def planned_collections(ledger: Ledger, run_id: str) -> list[tuple[str, int]]:
         return [(collection, count) for collection, count in connection.execute(query)]
 
 
-def next_planned(ledger: Ledger, run_id: str, collection: str, *, after_pk: int, most: int) -> list[PlannedRow]:
-    """Return the collection's next planned rows in the order of reading, at most `most`."""
+class PlannedLane(NamedTuple):
+    """The planned rows of one collection that want the same done."""
+
+    collection: str
+    operation: Operation
+    rows: int
+
+
+def planned_lanes(ledger: Ledger, run_id: str) -> list[PlannedLane]:
+    """Return what the run has planned, by collection and operation, in the order of reading."""
     query = (
-        select(rows.c.object_pk, rows.c.pk, rows.c.collection, rows.c.body, rows.c.attempts)
-        .where(_planned(run_id), rows.c.collection == collection, rows.c.pk > after_pk)
+        select(rows.c.collection, rows.c.operation, func.count())
+        .where(planned_of(run_id))
+        .group_by(rows.c.collection, rows.c.operation)
+        .order_by(func.min(rows.c.pk))
+    )
+    with ledger.reading() as connection:
+        return [
+            PlannedLane(collection, Operation(operation), count)
+            for collection, operation, count in connection.execute(query)
+        ]
+
+
+def next_planned(
+    ledger: Ledger, run_id: str, collection: str, *, after_pk: int, most: int, operation: Operation | None = None
+) -> list[PlannedRow]:
+    """Return the next planned rows of the collection, and of the operation if given, in the order of reading."""
+    query = (
+        select(*PLANNED_ROW)
+        .join(objects, objects.c.pk == rows.c.object_pk)
+        .where(_planned_in(run_id, collection, operation), rows.c.pk > after_pk)
         .order_by(rows.c.pk)
         .limit(most)
     )
     with ledger.reading() as connection:
-        return [PlannedRow(*each) for each in connection.execute(query)]
+        return [planned_row(each) for each in connection.execute(query)]
 
 
-def apply_transitions(ledger: Ledger, transitions: Sequence[Transition]) -> None:
-    """Make the steps durable in one transaction, in the order given."""
-    with ledger.transaction() as connection:
-        for each in transitions:
-            _apply(connection, each)
+PLANNED_ROW = (
+    rows.c.object_pk,
+    rows.c.pk,
+    rows.c.collection,
+    rows.c.body,
+    rows.c.attempts,
+    rows.c.operation,
+    objects.c.graph_id,
+)
+"""What `planned_row` is made of."""
 
 
-def leave_unsent(ledger: Ledger, run_id: str, message: str, *, collection: str | None = None) -> int:
-    """Set the run's planned rows, of one collection or of all, to unsent with the reason; return how many.
+def planned_row(values: Sequence[Any]) -> PlannedRow:
+    """Return the row of the query over `PLANNED_ROW`."""
+    *fixed, operation, graph_id = values
+    return PlannedRow._make([*fixed, Operation(operation), graph_id or ""])
 
-    `resume` plans them again.
+
+def leave_unsent(
+    ledger: Ledger, run_id: str, message: str, *, collection: str | None = None, operation: Operation | None = None
+) -> int:
+    """Set the run's planned rows, of one collection and operation or of all, to unsent with the reason.
+
+    Return how many there were. `resume` plans them again.
     """
-    condition = _planned(run_id)
-    if collection is not None:
-        condition &= rows.c.collection == collection
+    condition = _planned_in(run_id, collection, operation)
     with ledger.transaction() as connection:
         object_pks = select(rows.c.object_pk).where(condition)
         connection.execute(
@@ -72,57 +97,67 @@ def leave_unsent(ledger: Ledger, run_id: str, message: str, *, collection: str |
 
 
 def plan_again(ledger: Ledger, run_id: str) -> None:
-    """Plan the run's unsent rows again, but for those that a later run has taken over."""
+    """Plan the run's unsent rows again, whatever they want done, but for those that a later run has taken over."""
     mine = and_(objects.c.scope_pk == ledger.scope_pk, objects.c.state == State.UNSENT, objects.c.run_id == run_id)
     with ledger.transaction() as connection:
         own = rows.c.pk.in_(select(objects.c.row_pk).where(mine))
         connection.execute(update(rows).where(own).values(**because(State.PLANNED, None)))
         connection.execute(update(objects).where(mine).values(state=State.PLANNED, changed_at=now()))
-        reopened = update(runs).where(runs.c.id == run_id)
-        connection.execute(reopened.values(ended_at=None, stop=None, stop_message=None))
+        reopen(connection, run_id)
 
 
-def _planned(run_id: str) -> ColumnElement[bool]:
+def plan_retry(ledger: Ledger, run_id: str, *, missing: bool) -> int:
+    """Plan the run's refused rows again, those that were refused before among them; return how many.
+
+    With `missing=True` plan the rows instead whose object is missing from the tenant. Rows stay as they are whose
+    object a later run has moved on. The run is open again.
+    """
+    with ledger.transaction() as connection:
+        if missing:
+            again = [_retry(connection, run_id, Operation.CREATE, MISSING_ROW)]
+        else:
+            again = [
+                _retry(connection, run_id, Operation.CREATE, and_(REFUSED_ROW, objects.c.state == State.REJECTED)),
+                _retry(connection, run_id, Operation.UPDATE, and_(REFUSED_ROW, objects.c.state.in_(THERE))),
+            ]
+        reopen(connection, run_id)
+    return sum(again)
+
+
+MISSING_ROW = and_(TAKER.c.state == State.MISSING, objects.c.state == State.MISSING, objects.c.row_pk == TAKER.c.pk)
+REFUSED_ROW = and_(
+    TAKER.c.state.in_([State.REJECTED, State.REJECTED_BEFORE]),
+    TAKER.c.operation != Operation.DELETE,
+    TAKER.c.fingerprint == objects.c.refused_fingerprint,
+)
+
+
+def _retry(connection: Connection, run_id: str, operation: Operation, meant: ColumnElement[bool]) -> int:
+    take_objects(connection, and_(TAKER.c.run_id == run_id, meant), operation)
+    # Only an object that was just taken is planned for a row that is not.
+    is_own = and_(objects.c.pk == rows.c.object_pk, objects.c.row_pk == rows.c.pk, objects.c.state == State.PLANNED)
+    retried = (State.REJECTED, State.REJECTED_BEFORE, State.MISSING)
+    taking = and_(rows.c.run_id == run_id, rows.c.state.in_(retried), exists().where(is_own))
+    told = and_(findings.c.code == Code.REJECTED_BEFORE, findings.c.row_pk.in_(select(rows.c.pk).where(taking)))
+    connection.execute(delete(findings).where(told))
+    planned = because(State.PLANNED, None) | {"operation": operation}
+    return connection.execute(update(rows).where(taking).values(**planned)).rowcount
+
+
+def reopen(connection: Connection, run_id: str) -> None:
+    """The run has not ended: it goes on."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(ended_at=None, stop=None, stop_message=None))
+
+
+def planned_of(run_id: str) -> ColumnElement[bool]:
+    """The run's planned rows."""
     return and_(rows.c.run_id == run_id, rows.c.state == State.PLANNED)
 
 
-SET_ROW = (
-    update(rows)
-    .where(rows.c.pk == bindparam("at_pk"))
-    .values({name: bindparam(name) for name in ("state", "attempts", "http_status", "graph_code", "graph_message")})
-    .values({name: bindparam(name) for name in ("request_id", "client_request_id")})
-)
-DROP_CELLS = update(rows).where(rows.c.pk == bindparam("at_pk")).values(cells=None)
-SET_OBJECT = (
-    update(objects)
-    .where(objects.c.pk == bindparam("at_pk"))
-    .values({name: bindparam(name) for name in ("state", "graph_id", "changed_at")})
-)
-
-
-def _apply(connection: Connection, step: Transition) -> None:
-    answer = step.answer
-    connection.execute(
-        SET_ROW,
-        {
-            "at_pk": step.row.row_pk,
-            "state": step.state,
-            "attempts": step.attempts,
-            "http_status": answer.http_status,
-            "graph_code": answer.graph_code or None,
-            "graph_message": answer.message or None,
-            "request_id": answer.request_id or None,
-            "client_request_id": answer.client_request_id or None,
-        },
-    )
-    connection.execute(
-        SET_OBJECT,
-        {
-            "at_pk": step.row.object_pk,
-            "state": step.state,
-            "graph_id": answer.object_id or None,
-            "changed_at": now(),
-        },
-    )
-    if step.state is State.CREATED:
-        connection.execute(DROP_CELLS, {"at_pk": step.row.row_pk})
+def _planned_in(run_id: str, collection: str | None, operation: Operation | None) -> ColumnElement[bool]:
+    condition = planned_of(run_id)
+    if collection is not None:
+        condition &= rows.c.collection == collection
+    if operation is not None:
+        condition &= rows.c.operation == operation
+    return condition

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError
 
 from pipeline.errors import LedgerError, LockHeldError
 from pipeline.ledger.disk import network_file_system_of
+from pipeline.ledger.migration import migrate
 from pipeline.ledger.schema import SCHEMA_VERSION, facts, metadata, scopes
 from pipeline.model import Scope
 
@@ -87,7 +88,7 @@ def open_ledger(path: Path, scope: Scope, *, is_durable: bool = True) -> Ledger:
     event.listen(engine, "begin", _begin)
     try:
         with engine.begin() as connection:
-            _check_version(connection, path)
+            _bring_forward(connection, path)
             metadata.create_all(connection)
             scope_pk = _scope_pk(connection, scope)
     except DatabaseError as problem:
@@ -174,7 +175,7 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
 
 
-def _check_version(connection: Connection, path: Path) -> None:
+def _bring_forward(connection: Connection, path: Path) -> None:
     tables = inspect(connection).get_table_names()
     if not tables:
         facts.create(connection)
@@ -184,7 +185,8 @@ def _check_version(connection: Connection, path: Path) -> None:
         raise LedgerError(
             f"{path}: this is another program's SQLite database and no ledger; name another file or folder with --state"
         )
-    found = connection.execute(select(facts.c.value).where(facts.c.name == "schema_version")).scalar()
+    written = connection.execute(select(facts.c.value).where(facts.c.name == "schema_version")).scalar()
+    found = migrate(connection, str(written))
     if found != str(SCHEMA_VERSION):
         raise LedgerError(
             f"{path}: the ledger has schema version {found} and this certstate knows {SCHEMA_VERSION}; "

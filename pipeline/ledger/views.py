@@ -4,20 +4,22 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, case, exists, func, select, union
 
 from pipeline.errors import UsageError
 from pipeline.findings import Code, Finding, Severity
-from pipeline.ledger.schema import findings, objects, rows, runs, scopes, sources
+from pipeline.ledger.schema import events, findings, objects, rows, runs, scopes, sources
 from pipeline.ledger.store import Ledger, from_json
+from pipeline.ledger.transitions import TO_SEND
 from pipeline.model import Answer, ReportRow, RunInfo, Scope, SourceInfo, State
 
 FETCHED_AT_ONCE = 1_000
 
-TO_SEND = (State.PLANNED, State.UNSENT)
+OF_ITS_OBJECT = (State.ALREADY_THERE, State.CHANGED)
+"""States whose row is told the id that its object has now."""
 
-OWNS_ITS_OBJECT = (State.CREATED, State.UPDATED, State.ALREADY_THERE, State.CHANGED)
-"""States whose row is told the object's id; another row's object may have been created by a later run."""
+OF_ITS_TIME = (State.CREATED, State.UPDATED, State.REVERSED, State.KEPT, State.MISSING)
+"""States whose row is told the id that its object had then: a later run may have created it anew."""
 
 
 class RouteCount(NamedTuple):
@@ -31,11 +33,13 @@ class RouteCount(NamedTuple):
 def find_run(ledger: Ledger, wanted: str | None, *, prefer_waiting: bool = False) -> RunInfo:
     """Return the run with the id, or with the only id that ends so, of any scope; without one the scope's latest plan.
 
-    With `prefer_waiting` that is the latest one with rows to send, if there is any. Raises UsageError when there is no
-    such run, or several.
+    With `prefer_waiting` that is the latest one with rows to send or to settle, if there is any. Raises UsageError
+    when there is no such run, or several.
     """
-    with_waiting = select(objects.c.run_id).where(objects.c.scope_pk == ledger.scope_pk, objects.c.state.in_(TO_SEND))
-    query = _run_query().order_by(runs.c.started_at.desc(), runs.c.id.desc())
+    to_send = select(objects.c.run_id).where(objects.c.scope_pk == ledger.scope_pk, objects.c.state.in_(TO_SEND))
+    is_unknown = exists().where(rows.c.run_id == runs.c.id, rows.c.state == State.UNKNOWN)
+    with_waiting = union(to_send, select(runs.c.id).where(runs.c.scope_pk == ledger.scope_pk, is_unknown))
+    query = _run_query().order_by(runs.c.number.desc())
     with ledger.reading() as connection:
         known = [_run_info(each) for each in connection.execute(query)]
         waiting = set(connection.execute(with_waiting).scalars()) if prefer_waiting else set()
@@ -121,7 +125,7 @@ def placed_findings(ledger: Ledger, run_id: str) -> Iterator[tuple[int, int | No
         select(
             findings.c.source_pk,
             rows.c.row_number,
-            *_finding_columns(),
+            *finding_columns(),
         )
         .outerjoin(rows, rows.c.pk == findings.c.row_pk)
         .where(findings.c.run_id == run_id)
@@ -129,13 +133,13 @@ def placed_findings(ledger: Ledger, run_id: str) -> Iterator[tuple[int, int | No
     )
     with ledger.reading() as connection:
         for source_pk, row_number, *found in connection.execute(query).yield_per(FETCHED_AT_ONCE):
-            yield source_pk, row_number, _finding(found)
+            yield source_pk, row_number, as_finding(found)
 
 
 def report_rows(ledger: Ledger, run_id: str, states: Sequence[State]) -> Iterator[ReportRow]:
     """Yield the run's rows in these states in the order of reading, each with its findings and its last answer."""
     query = (
-        select(rows, objects.c.graph_id, *_finding_columns())
+        select(rows, _told_id(), *finding_columns())
         .outerjoin(objects, objects.c.pk == rows.c.object_pk)
         .outerjoin(findings, findings.c.row_pk == rows.c.pk)
         .where(rows.c.run_id == run_id, rows.c.state.in_(states))
@@ -156,11 +160,11 @@ def _report_row(row: Any, lines: Sequence[Any]) -> ReportRow:  # noqa: ANN401 - 
         row.collection,
         from_json(row.cells) if row.cells is not None else None,
         row.body,
-        tuple(_finding(line[-6:]) for line in lines if line.code is not None),
+        tuple(as_finding(line[-6:]) for line in lines if line.code is not None),
         row.attempts,
         Answer(
             http_status=row.http_status,
-            object_id=(row.graph_id or "") if row.state in OWNS_ITS_OBJECT else "",
+            object_id=row.told_id or "",
             graph_code=row.graph_code or "",
             message=row.graph_message or "",
             request_id=row.request_id or "",
@@ -169,12 +173,30 @@ def _report_row(row: Any, lines: Sequence[Any]) -> ReportRow:  # noqa: ANN401 - 
     )
 
 
-def _finding_columns() -> tuple[Any, ...]:
+def _told_id() -> ColumnElement[str | None]:
+    """The id of the row's object, for rows that are told one."""
+    then = (
+        select(events.c.graph_id)
+        .where(events.c.row_pk == rows.c.pk)
+        .order_by(events.c.pk.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return case(
+        (objects.c.there_row_pk == rows.c.pk, objects.c.graph_id),  # nearly all, without a look at the events
+        (rows.c.state.in_(OF_ITS_OBJECT), objects.c.graph_id),
+        (rows.c.state.in_(OF_ITS_TIME), then),
+    ).label("told_id")
+
+
+def finding_columns() -> tuple[Any, ...]:
+    """What `as_finding` is made of."""
     c = findings.c
     return (c.code, c.severity, c.column, c.value, c.message, c.hint)
 
 
-def _finding(values: Sequence[Any]) -> Finding:
+def as_finding(values: Sequence[Any]) -> Finding:
+    """Return the finding of a query over `finding_columns`."""
     code, severity, *texts = values
     return Finding(Code(code), Severity(severity), *texts)
 
@@ -196,4 +218,6 @@ def _run_info(run: Any) -> RunInfo:  # noqa: ANN401 - a row of SQLAlchemy's
         ended_at=run.ended_at,
         stop=run.stop or "",
         stop_message=run.stop_message or "",
+        parent_id=run.parent_id or "",
+        remote_check=run.remote_check or "",
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pipeline.errors import SourceError
 from pipeline.findings import Code, Finding, finding, shorten
-from pipeline.model import FORMULA_STARTS, IMPORT_PREFIX, CellType, Row
+from pipeline.model import IMPORT_PREFIX, MASKS, CellType, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +168,8 @@ def is_report(header: tuple[str, ...]) -> bool:
 
 
 def unmasked(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the cells without the apostrophe that the report writer put before a formula; any other one stays."""
-    return tuple(cell[1:] if cell[:1] == "'" and cell.startswith(FORMULA_STARTS, 1) else cell for cell in cells)
+    """Return the cells without the apostrophes that the report writer put before formulas; any other one stays."""
+    return tuple(MASKS.sub("", cell) if "'" in cell else cell for cell in cells)
 
 
 def chunked(records: Iterator[Record], header: tuple[str, ...], chunk_rows: int) -> Iterator[Chunk]:

@@ -66,8 +66,10 @@ class _Group:
 
 HINTS = {
     State.REJECTED: "correct what the message names and import the corrected errors.csv",
+    State.MISSING: "`certstate retry RUN --missing` creates what is missing again",
+    State.KEPT: "look at the object in Intune, and delete it there if it is not wanted",
     State.UNSENT: "mend what the message names, then `certstate resume`",
-    State.UNKNOWN: "look the rows of unknown.csv up in Intune; certstate does not send them again",
+    State.UNKNOWN: "`certstate resume` reads the tenant back and settles them",
 }
 
 
@@ -113,7 +115,7 @@ def _ranked(groups: Mapping[tuple[str, str], _Group], sources: Mapping[int, Sour
             group.severity,
             column,
             group.rows,
-            _places(group.ranges_of, sources),
+            places_of(group.ranges_of, sources),
             group.example_value,
             group.example_message,
             group.hint,
@@ -130,7 +132,8 @@ def _rank(cause: Cause) -> tuple[bool, int, bool, int]:
     return (not is_unread, tuple(Severity).index(cause.severity), not (is_error and cause.rows == 0), -cause.rows)
 
 
-def _places(ranges_of: Mapping[int, RowRanges], sources: Mapping[int, SourceInfo]) -> str:
+def places_of(ranges_of: Mapping[int, RowRanges], sources: Mapping[int, SourceInfo]) -> str:
+    """Return such as `rows 7-418`; by file where the run has several sources."""
     texts = []
     for source_pk, ranges in ranges_of.items():
         source = sources[source_pk]

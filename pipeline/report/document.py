@@ -62,6 +62,7 @@ def document_of(
         "totals": _totals(summary.totals),
         "balanced": summary.is_balanced,
         "routes": [{"collection": each.collection, "totals": _totals(each.totals)} for each in summary.routes],
+        "forecast": summary.forecast._asdict() if summary.forecast else None,
         "sending": summary.stats._asdict() if summary.stats else None,
         "causes": [each._asdict() for each in summary.causes],
         "findings_total": counts.total(),

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, StrEnum
 from typing import NamedTuple
 
-from pipeline.model import RunInfo, SendStats, SourceInfo, State
+from pipeline.model import Operation, RunInfo, SendStats, SourceInfo, State
 from pipeline.report.causes import Cause
+
+Counts = Mapping[State, int] | Mapping[State | Operation, int]
+"""Rows by state; of a plan, planned rows by operation."""
 
 
 class Total(NamedTuple):
@@ -38,6 +42,8 @@ TERMS: tuple[tuple[str, tuple[State, ...]], ...] = (
     ("changed", (State.CHANGED,)),
     ("updated", (State.UPDATED,)),
     ("created", (State.CREATED,)),
+    ("reversed", (State.REVERSED,)),
+    ("missing", (State.MISSING,)),
     ("rejected", (State.REJECTED,)),
     ("unsent", (State.UNSENT, State.PLANNED, State.SENDING, State.STAGED)),
     ("unknown", (State.UNKNOWN,)),
@@ -45,6 +51,51 @@ TERMS: tuple[tuple[str, tuple[State, ...]], ...] = (
 """The terms of the conservation law, after `blank`; what is planned counts as unsent."""
 
 DRY_RUN_TERMS = (*TERMS[:3], ("valid", (State.PLANNED, State.STAGED)))
+
+PLAN_TERMS: tuple[tuple[str, tuple[State | Operation, ...]], ...] = (
+    *TERMS[:6],
+    ("to create", (Operation.CREATE,)),
+    ("to update", (Operation.UPDATE,)),
+    ("not checked", (State.UNSENT,)),
+    ("unknown", (State.UNKNOWN,)),
+)
+"""The terms of a plan: planned rows by what is going to be done. Not checked: their collection could not be read."""
+
+UNDO_TERMS: tuple[tuple[str, tuple[State, ...]], ...] = (
+    ("reversed", (State.REVERSED,)),
+    ("kept", (State.KEPT,)),
+    ("failed", (State.REJECTED,)),
+    ("unsent", (State.UNSENT, State.PLANNED, State.SENDING)),
+    ("unknown", (State.UNKNOWN,)),
+)
+"""The terms of an undo, whose rows are the objects that another run created."""
+
+
+class Terms(Enum):
+    """Whose terms a summary has."""
+
+    IMPORT = TERMS
+    DRY_RUN = DRY_RUN_TERMS
+    PLAN = PLAN_TERMS
+    UNDO = UNDO_TERMS
+
+
+class TenantLook(StrEnum):
+    """How far a plan knows what the tenant holds."""
+
+    CHECKED = "checked"
+    NOT_CHECKED = "not checked"
+    IMPORT_CHECKS = "not checked, an import checks it first"
+
+
+class Forecast(NamedTuple):
+    """What it takes to carry a plan out."""
+
+    writes: int
+    least_s: float  # as the configured quota allows
+    shared_s: float  # when other apps spend so much of the tenant's quota that half of it is left
+    tenant: TenantLook
+    saved: str  # the path of the saved plan, "" where none was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +110,7 @@ class Summary:
     causes: tuple[Cause, ...]
     stats: SendStats | None  # None when nothing was sent in this call
     next_steps: tuple[NextStep, ...]
+    forecast: Forecast | None = None  # of a plan
     waiting_rows: int = 0  # unsent ones that `resume` would send: not those that a later run has taken over
 
     @property
@@ -77,31 +129,32 @@ class Summary:
         shown = [f"{total.rows:,} {total.label}" for total in self.totals if total.rows]
         sign = "=" if self.is_balanced else "IS NOT"
         rows = "row" if self.rows_read == 1 else "rows"
-        return f"{self.rows_read:,} {rows} read {sign} {' + '.join(shown) or '0'}"
+        read = "to undo" if self.run.verb == "undo" else "read"
+        return f"{self.rows_read:,} {rows} {read} {sign} {' + '.join(shown) or '0'}"
 
     def rows_of(self, label: str) -> int:
         """Return the number of rows under the label, 0 for one that this run does not have."""
         return sum(total.rows for total in self.totals if total.label == label)
 
 
-def totals_of(counts: Mapping[State, int], sources: Sequence[SourceInfo], *, is_dry_run: bool) -> tuple[Total, ...]:
+def totals_of(counts: Counts, sources: Sequence[SourceInfo], terms: Terms) -> tuple[Total, ...]:
     """Return the terms of the conservation law."""
     blank = Total("blank", sum(source.blank_rows for source in sources))
-    return (blank, *_terms(counts, is_dry_run=is_dry_run))
+    return (blank, *_totals(counts, terms))
 
 
-def route_lines(counts: Sequence[tuple[str, State, int]], *, is_dry_run: bool) -> tuple[RouteLine, ...]:
+def route_lines(counts: Sequence[tuple[str, State | Operation, int]], terms: Terms) -> tuple[RouteLine, ...]:
     """Return each collection's terms that are not zero, from (collection, state, rows)."""
-    by_collection: dict[str, dict[State, int]] = {}
+    by_collection: dict[str, dict[State | Operation, int]] = {}
     for collection, state, rows in counts:
         if collection:
             by_collection.setdefault(collection, {})[state] = rows
     return tuple(
-        RouteLine(collection, tuple(each for each in _terms(states, is_dry_run=is_dry_run) if each.rows))
+        RouteLine(collection, tuple(each for each in _totals(states, terms) if each.rows))
         for collection, states in by_collection.items()
     )
 
 
-def _terms(counts: Mapping[State, int], *, is_dry_run: bool) -> tuple[Total, ...]:
-    terms = DRY_RUN_TERMS if is_dry_run else TERMS
-    return tuple(Total(label, sum(counts.get(state, 0) for state in states)) for label, states in terms)
+def _totals(counts: Counts, terms: Terms) -> tuple[Total, ...]:
+    rows = dict[State | Operation, int](counts.items())
+    return tuple(Total(label, sum(rows.get(what, 0) for what in whats)) for label, whats in terms.value)

@@ -1,4 +1,4 @@
-"""errors.csv, unknown.csv and created.csv: every input column in its order, then the `_import_*` columns; repairs.csv.
+"""errors.csv, unknown.csv, created.csv, undo.csv: every input column, then the `_import_*` columns; and repairs.csv.
 
 A cell that a spreadsheet would run as a formula gets an apostrophe in front; the loader takes it away again from
 files that carry an `_import_*` header, so a corrected errors.csv is itself a valid input.
@@ -17,7 +17,7 @@ from pipeline.editions import Edition
 from pipeline.findings import Finding, Severity, text_after
 from pipeline.identity import fold_header
 from pipeline.model import (
-    FORMULA_STARTS,
+    FORMULA_PLACES,
     IMPORT_PREFIX,
     PROFILE_ID_COLUMN,
     PROFILE_TYPE_COLUMN,
@@ -52,7 +52,7 @@ ReadRows = Callable[[], Iterable[ReportRow]]
 
 def harmless(cell: str) -> str:
     """Return the cell so that no spreadsheet runs it; `load` turns it back."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    return FORMULA_PLACES.sub("'", cell)
 
 
 def write_input_rows(
@@ -80,8 +80,8 @@ def write_input_rows(
                 spellings.setdefault(column, name)
     place_of = {column: place for place, column in enumerate(spellings)}
     written = 0
-    with _open(path) as file:
-        writer = csv.writer(file, delimiter=_delimiter(sources))
+    with open_table(path) as file:
+        writer = csv.writer(file, delimiter=delimiter_of(sources))
         writer.writerow([*map(harmless, spellings.values()), *(IMPORT_PREFIX + name for name in IMPORT_COLUMNS)])
         for row in read_rows():
             cells = [""] * len(spellings)
@@ -95,16 +95,14 @@ def write_input_rows(
     return written
 
 
-def write_created_rows(
-    path: Path, rows: Iterable[ReportRow], sources: Mapping[int, SourceInfo], edition: Edition
-) -> int:
-    """Write what was created: the properties as sent and the id; return how many."""
+def write_sent_rows(path: Path, rows: Iterable[ReportRow], sources: Mapping[int, SourceInfo], edition: Edition) -> int:
+    """Write what was sent: the properties, the id, and what became of it; return how many."""
     names = [each.name for each in edition.properties]
     # Without its profile type a row would be another object when this file is imported again.
     type_of = {(route.platform, route.cast): route.profile_type.value for route in edition.routes}
     written = 0
-    with _open(path) as file:
-        writer = csv.writer(file, delimiter=_delimiter(sources))
+    with open_table(path) as file:
+        writer = csv.writer(file, delimiter=delimiter_of(sources))
         writer.writerow(
             [*names, PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN] + [IMPORT_PREFIX + name for name in IMPORT_COLUMNS]
         )
@@ -123,8 +121,8 @@ def write_repairs(
 ) -> int:
     """Write each change of a value by a rule, as (source, row number, finding) triples tell it; return how many."""
     written = 0
-    with _open(path) as file:
-        writer = csv.writer(file, delimiter=_delimiter(sources))
+    with open_table(path) as file:
+        writer = csv.writer(file, delimiter=delimiter_of(sources))
         writer.writerow(REPAIR_COLUMNS)
         for source_pk, row_number, found in placed:
             text = text_after(found)
@@ -154,12 +152,13 @@ def _columns(header: Iterable[str], properties: Iterable[str]) -> Iterator[_Colu
         seen[name] += 1
 
 
-def _delimiter(sources: Mapping[int, SourceInfo]) -> str:
+def delimiter_of(sources: Mapping[int, SourceInfo]) -> str:
     """Return the semicolon where an input had it: Excel splits a file by the one that its country uses."""
     return ";" if any(source.delimiter == ";" for source in sources.values()) else ","
 
 
-def _open(path: Path) -> TextIO:
+def open_table(path: Path) -> TextIO:
+    """Open a table to be written, so that Excel reads it."""
     # Excel takes a CSV file for UTF-8 only with the byte order mark; the csv module wants newline="".
     return path.open("w", encoding="utf-8-sig", newline="")
 

@@ -1,7 +1,4 @@
-"""Phase two: planned rows leave, each once, and what became of them is durable before the next step.
-
-What an answer means stands in `graph`; here stands what follows from it for the row, its collection and the run.
-"""
+"""One round of sending: workers take rows, each goes once, and what became of it is durable before the next step."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,107 +7,96 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from pipeline.errors import CertstateError, PreflightError
-from pipeline.graph import Client, create
+from pipeline.graph import Access, Client, object_path, write
 from pipeline.interrupt import Interrupt
 from pipeline.journal import Journal
-from pipeline.lanes import Lanes
-from pipeline.ledger import Ledger, apply_transitions, leave_unsent, next_planned, planned_collections
+from pipeline.lanes import Lanes, lane_of
+from pipeline.ledger import Ledger, apply_transitions, leave_unsent, next_planned
+from pipeline.ledger.sending import planned_lanes
 from pipeline.log import RunLog
-from pipeline.model import Answer, PlannedRow, SendStats, State, Stop, StopReason, Transition, Verdict
+from pipeline.model import Answer, Operation, PlannedRow, State, Stop, StopReason, Transition, Verdict
 from pipeline.pace import Pacer
+from pipeline.send.guard import find_drift
+from pipeline.send.record import log_answer
+from pipeline.send.rules import (
+    MOST_UNKNOWN_IN_A_ROW,
+    OUTAGE_S,
+    STATE_AFTER,
+    UNREACHED_S,
+    Progress,
+    RoundEnd,
+    SendLimits,
+    Tally,
+    said,
+)
 
 FETCHED_AT_ONCE = 200
 GRACE_S = 30.0
-"""How long answers under way are awaited once the run stops; after that their rows are unknown."""
-
-MOST_UNKNOWN_IN_A_ROW = 10
-"""A service that answers so many requests in a row with nothing usable is down: stop before more rows are in doubt."""
-
-UNREACHED_S = 15.0
-"""How long after the first failed connection a service that was never reached is given up: five attempts of one row."""
-
-OUTAGE_S = 1_800.0
-"""How long an outage or a refusal of everything is waited out in mid-run, counted from its first refusal."""
-
-ANSWERS_BEFORE_PERCENT = 50
-"""A share of the answers says something only from so many on."""
-
-
-class Progress(NamedTuple):
-    """How far sending is, for a progress bar."""
-
-    settled: int
-    planned: int
-    created: int
-    failed: int  # rejected or unknown
-    pause: str  # why nothing leaves at the moment, "" while rows leave
-    eta_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class SendLimits:
-    """When sending stops by itself."""
-
-    max_errors: int | None = None
-    max_errors_percent: float | None = None
-    errors_before: int = 0  # invalid and conflicting rows count too when errors are counted, not when they are a share
-    most_rows: int | None = None
+"""How long answers under way are awaited once a round ends; after that their rows are unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The way to Graph: a client, and where its tokens come from."""
+    """The way to Graph: a client, where its tokens come from, how fast writes may leave, and how reading goes."""
 
     client: Client
     token: Callable[[], Awaitable[str]]
     refresh: Callable[[str], Awaitable[str]]
+    pacer: Pacer
+    reads: Access
 
 
-class SendResult(NamedTuple):
-    """How sending ended."""
+class Round(NamedTuple):
+    """How a round ended."""
 
+    end: RoundEnd
     stop: Stop | None
-    stopped_collections: int  # refused as a whole, so their rows are unsent
-    stats: SendStats
+    open_collections: frozenset[str]  # lanes whose canary got through: the next round needs none there
 
 
-async def send_planned(
+async def send_round(
     ledger: Ledger,
     run_id: str,
     service: Service,
-    pacer: Pacer,
     *,
+    tally: Tally,
+    open_collections: frozenset[str] = frozenset(),
     workers: int,
     limits: SendLimits,
+    is_probe: bool = False,
+    settle_s: float,
     interrupt: Interrupt,
     clock: Callable[[], float],
     on_progress: Callable[[Progress], None],
     on_note: Callable[[str], None],
     log: RunLog,
     grace_s: float = GRACE_S,
-) -> SendResult:
-    """Send the run's planned rows and return when each is settled, unsent or unknown.
+) -> Round:
+    """Send the run's planned rows until none is left or the round has to end; count what became of them in `tally`.
 
-    `interrupt` ends it: no further row leaves, answers under way are awaited for `grace_s` or until the second signal.
-    What is left stays planned, so that a resumed run goes on. A failing ledger raises LedgerError; nothing leaves
-    after that.
+    `is_probe` sends on after an outage: the first unusable answer ends the round. Unknown rows that are older than
+    `settle_s` end it once they are many. `interrupt` ends it: no further row leaves, answers under way are awaited for
+    `grace_s` or until the second signal. What is left stays planned, so that a resumed run goes on, or is unsent with
+    the reason when the run has to stop. A failing ledger raises LedgerError; nothing leaves after that.
     """
     sender = _Sender(
         ledger,
         run_id,
         service=service,
-        pacer=pacer,
+        tally=tally,
         limits=limits,
+        most_unknown=1 if is_probe else MOST_UNKNOWN_IN_A_ROW,
+        settle_s=settle_s,
         clock=clock,
         on_progress=on_progress,
         on_note=on_note,
         log=log,
     )
-    return await sender.run(workers, interrupt, grace_s)
+    return await sender.run(workers, open_collections, interrupt, grace_s)
 
 
 class _Sender:
-    """One run's sending: its workers and what they know together."""
+    """One round: its workers and what they know together."""
 
     def __init__(
         self,
@@ -118,33 +104,37 @@ class _Sender:
         run_id: str,
         *,
         service: Service,
-        pacer: Pacer,
+        tally: Tally,
         limits: SendLimits,
+        most_unknown: int,
+        settle_s: float,
         clock: Callable[[], float],
         on_progress: Callable[[Progress], None],
         on_note: Callable[[str], None],
         log: RunLog,
     ) -> None:
-        self._ledger, self._run_id, self._service, self._pacer = ledger, run_id, service, pacer
-        self._limits, self._clock, self._log = limits, clock, log
-        self._on_progress, self._on_note = on_progress, on_note
-        counts = dict(planned_collections(ledger, run_id))
-        self._planned = min(sum(counts.values()), limits.most_rows or sum(counts.values()))
-        self._lanes = Lanes(tuple(counts), self._fetch)
+        self._ledger, self._run_id, self._service, self._pacer = ledger, run_id, service, service.pacer
+        self._limits, self._settle_s, self._clock, self._log = limits, settle_s, clock, log
+        self._on_progress, self._on_note, self._most_unknown = on_progress, on_note, most_unknown
+        self._ways = {lane_of(each.collection, each.operation): each for each in planned_lanes(ledger, run_id)}
+        left = sum(each.rows for each in self._ways.values())
+        self._planned = left if limits.most_rows is None else min(left, limits.most_rows - tally.settled)
+        self._lanes = Lanes((), self._fetch)
         self._journal = Journal(partial(apply_transitions, ledger))
         self._under_way: dict[int, _UnderWay] = {}  # by row number in the ledger
+        self._tally = tally
+        self._settled_before = tally.settled
+        self._end = RoundEnd.DONE
         self._stop: Stop | None = None
         self._halted = asyncio.Event()
         self._problem: CertstateError | None = None
-        self._taken = self._created = self._rejected = self._unknown = self._stopped_collections = 0
-        self._requests = self._throttled = 0
-        self._unknown_in_a_row = 0
-        self._started_at = clock()
-        self._was_reached = False
+        self._taken = 0
+        self._was_reached = tally.requests > 0
         self._why_paused = ""
         self._refused_since: float | None = None  # since when nothing but refusals came; None while rows get through
 
-    async def run(self, workers: int, interrupt: Interrupt, grace_s: float) -> SendResult:
+    async def run(self, workers: int, open_collections: frozenset[str], interrupt: Interrupt, grace_s: float) -> Round:
+        self._lanes = Lanes(tuple(self._ways), self._fetch, open_collections)
         tasks = [asyncio.create_task(self._work()) for _ in range(min(workers, max(self._planned, 1)))]
         watch = asyncio.create_task(self._watch(interrupt, grace_s))
         try:
@@ -160,8 +150,7 @@ class _Sender:
             raise self._problem
         if self._stop is not None and self._stop.reason is not StopReason.INTERRUPTED:
             leave_unsent(self._ledger, self._run_id, self._stop.message)
-        stats = SendStats(self._requests, self._throttled, self._pacer.paused_s, self._clock() - self._started_at)
-        return SendResult(self._stop, self._stopped_collections, stats)
+        return Round(RoundEnd.STOPPED if self._stop else self._end, self._stop, self._lanes.open_collections)
 
     async def _until_done_or_halted(self, tasks: list[asyncio.Task[None]]) -> None:
         halted = asyncio.create_task(self._halted.wait())
@@ -224,6 +213,8 @@ class _Sender:
                 return
 
     async def _send(self, row: PlannedRow) -> None:
+        if row.operation is Operation.DELETE and not await self._may_delete(row):
+            return
         attempts = row.attempts
 
         async def before_attempt(client_request_id: str) -> None:
@@ -242,17 +233,19 @@ class _Sender:
             attempts += 1
             under_way.attempts, under_way.has_left = attempts, True
             self._pacer.sent()
-            self._requests += 1
+            self._tally.requests += 1
 
         async def not_applied(answer: Answer) -> None:
             await self._settle(row, State.PLANNED, attempts, answer)
-            self._log_answer(row, Verdict.SEND_AGAIN, answer)
+            log_answer(self._log, row, Verdict.SEND_AGAIN, answer)
             self._count_refusal(answer)
 
-        sent = await create(
+        is_create = row.operation is Operation.CREATE
+        sent = await write(
             self._service.client,
-            row.collection,
-            row.body,
+            row.operation,
+            row.collection if is_create else object_path(row.collection, row.object_id),
+            b"" if row.operation is Operation.DELETE else row.body,
             token=self._service.token,
             refresh=self._service.refresh,
             before_attempt=before_attempt,
@@ -267,32 +260,63 @@ class _Sender:
         if verdict is Verdict.SEND_AGAIN:
             return  # planned again already; the run is ending
         if verdict is Verdict.REFRESH_TOKEN:
-            self._halt(StopReason.PREFLIGHT, f"the token was refused again after its renewal: {_said(answer)}")
+            self._halt(StopReason.PREFLIGHT, f"the token was refused again after its renewal: {said(answer)}")
             return
         state = STATE_AFTER[verdict]
         await self._settle(row, state, attempts, answer)
-        self._log_answer(row, verdict, answer)  # after the ledger: a full disk must not lose the answer
+        log_answer(self._log, row, verdict, answer)  # after the ledger: a full disk must not lose the answer
         self._was_reached, self._refused_since, self._why_paused = True, None, ""
-        self._count(state)
+        self._tally.count(row, state, self._clock())
         if verdict is Verdict.STOP_TENANT:
-            self._halt(StopReason.PREFLIGHT, f"the tenant refused the request: {_said(answer)}")
+            self._halt(StopReason.PREFLIGHT, f"the tenant refused the request: {said(answer)}")
         elif verdict in {Verdict.STOP_COLLECTION, Verdict.STOP_ROUTE}:
-            with_route = verdict is Verdict.STOP_ROUTE
-            stopped = self._lanes.stop(row.collection, with_route=with_route)
-            self._stopped_collections += len(stopped)
-            self._leave_unsent(stopped, _said(answer))
+            self._stop_lanes(row, verdict, answer)
         else:
-            why = self._lanes.settle(row.collection, is_created=verdict is Verdict.CREATED)
-            if why and self._leave_unsent([row.collection], f"{why}, the last with: {_said(answer)}"):
-                self._stopped_collections += 1
+            self._pass_canary_on(row, verdict, answer)
         self._check_limits()
         self._report_progress()
 
-    def _count(self, state: State) -> None:
-        self._created += state is State.CREATED
-        self._rejected += state is State.REJECTED
-        self._unknown += state is State.UNKNOWN
-        self._unknown_in_a_row = self._unknown_in_a_row + 1 if state is State.UNKNOWN else 0
+    def _stop_lanes(self, row: PlannedRow, verdict: Verdict, answer: Answer) -> None:
+        """A collection that is not there takes nothing; a route may lack one operation and have the others."""
+        with_route = verdict is Verdict.STOP_ROUTE
+        operations = [row.operation] if with_route else list(Operation)
+        lanes = [lane_of(row.collection, each) for each in operations]
+        stopped = [each for lane in lanes for each in self._lanes.stop(lane, with_route=with_route)]
+        self._tally.stopped_collections += len(stopped)
+        self._leave_unsent(stopped, said(answer))
+
+    def _pass_canary_on(self, row: PlannedRow, verdict: Verdict, answer: Answer) -> None:
+        lane = lane_of(row.collection, row.operation)
+        why = self._lanes.settle(lane, verdict)
+        if not why:
+            return
+        if verdict is Verdict.UNKNOWN and not self._lanes.open_collections:
+            self._end_round(RoundEnd.OUTAGE)  # nothing gets through anywhere, so it is not this collection's fault
+            return
+        self._lanes.stop(lane, with_route=False)
+        if self._leave_unsent([lane], f"{why}, the last with: {said(answer)}"):
+            self._tally.stopped_collections += 1
+
+    async def _may_delete(self, row: PlannedRow) -> bool:
+        """Return whether the object is still as it was sent; write down what it is otherwise."""
+        drift = await find_drift(self._service.client, row, self._service.reads)
+        if drift is None:
+            return True
+        self._lanes.settle(lane_of(row.collection, row.operation), Verdict.SEND_AGAIN)
+        if drift.state is State.UNSENT and self._halted.is_set():
+            return False  # the reading was given up because the round ends: the row stays planned
+        self._under_way[row.row_pk] = _UnderWay(row, asyncio.current_task(), row.attempts, "")
+        await self._settle(row, drift.state, row.attempts, drift.answer)
+        self._tally.count(row, drift.state, self._clock())
+        if drift.verdict in {Verdict.STOP_TENANT, Verdict.REFRESH_TOKEN}:
+            self._halt(StopReason.PREFLIGHT, f"the tenant refused to be read: {said(drift.answer)}")
+        elif drift.verdict in {Verdict.STOP_COLLECTION, Verdict.STOP_ROUTE}:
+            self._stop_lanes(row, drift.verdict, drift.answer)
+        elif drift.state is State.UNSENT:
+            self._tally.unknown_in_a_row += 1  # an outage of reading is one of the service
+            self._check_limits()
+        self._report_progress()
+        return False
 
     def _count_refusal(self, answer: Answer) -> None:
         """Give up when the service was never reached, or refuses everything for too long."""
@@ -301,36 +325,37 @@ class _Sender:
             self._refused_since = now
         if answer.http_status is not None:
             self._was_reached = True
-            self._throttled += answer.http_status == 429
+            self._tally.throttled += answer.http_status == 429
             self._why_paused = "paused by the service"
         else:
-            self._requests -= 1  # it never left
+            self._tally.requests -= 1  # it never left
             self._why_paused = "no connection, trying again"
             if not self._was_reached and now - self._refused_since >= UNREACHED_S:
                 self._halt(StopReason.PREFLIGHT, f"the service cannot be reached: {answer.message}")
         if now - self._refused_since > OUTAGE_S:
             minutes = OUTAGE_S / 60
-            self._halt(StopReason.OUTAGE, f"nothing could be sent for {minutes:.0f} minutes: {_said(answer)}")
+            self._halt(StopReason.OUTAGE, f"nothing could be sent for {minutes:.0f} minutes: {said(answer)}")
         self._report_progress()
 
     def _check_limits(self) -> None:
-        answers = self._created + self._rejected + self._unknown
-        errors = self._rejected + self._unknown
-        limits = self._limits
-        if self._unknown_in_a_row >= MOST_UNKNOWN_IN_A_ROW:
-            self._halt(StopReason.OUTAGE, f"{MOST_UNKNOWN_IN_A_ROW} requests in a row had no usable answer")
-        if limits.max_errors is not None and errors + limits.errors_before > limits.max_errors:
-            self._halt(StopReason.THRESHOLD, f"rows with errors: more than --max-errors {limits.max_errors}")
-        percent = limits.max_errors_percent
-        if percent is not None and answers >= ANSWERS_BEFORE_PERCENT and errors * 100 > percent * answers:
-            self._halt(StopReason.THRESHOLD, f"{errors} of {answers} answers are errors, more than {percent:g} %")
+        if self._tally.unknown_in_a_row >= self._most_unknown:
+            self._end_round(RoundEnd.OUTAGE)
+        if stop := self._tally.stop(self._limits):
+            self._halt(stop.reason, stop.message)
+        if self._tally.has_doubts(self._clock(), self._settle_s):
+            self._end_round(RoundEnd.DOUBTS)
 
-    def _leave_unsent(self, collections: list[str], message: str) -> int:
-        """Give the collections' planned rows up, and return how many there were."""
+    def _end_round(self, end: RoundEnd) -> None:
+        if not self._halted.is_set():
+            self._end = end
+            self._halted.set()
+
+    def _leave_unsent(self, lanes: list[str], message: str) -> int:
+        """Give the lanes' planned rows up, and return how many there were."""
         rows = 0
-        for collection in collections:
-            rows += leave_unsent(self._ledger, self._run_id, message, collection=collection)
-            self._log.error("collection stopped", collection=collection, why=message)
+        for collection, operation, _ in map(self._ways.__getitem__, lanes):
+            rows += leave_unsent(self._ledger, self._run_id, message, collection=collection, operation=operation)
+            self._log.error("collection stopped", collection=collection, operation=operation, why=message)
         return rows
 
     def _halt(self, reason: StopReason, message: str) -> None:
@@ -348,28 +373,18 @@ class _Sender:
     async def _write(self, row: PlannedRow, state: State, attempts: int, answer: Answer) -> None:
         await self._journal.write(Transition(row, state, attempts, answer))
 
-    def _fetch(self, collection: str, after_pk: int) -> list[PlannedRow]:
-        return next_planned(self._ledger, self._run_id, collection, after_pk=after_pk, most=FETCHED_AT_ONCE)
+    def _fetch(self, lane: str, after_pk: int) -> list[PlannedRow]:
+        collection, operation, _ = self._ways[lane]
+        return next_planned(
+            self._ledger, self._run_id, collection, operation=operation, after_pk=after_pk, most=FETCHED_AT_ONCE
+        )
 
     def _report_progress(self) -> None:
-        settled = self._created + self._rejected + self._unknown
-        eta_s = self._pacer.eta_s(max(self._planned - settled, 0))
-        failed = self._rejected + self._unknown
-        self._on_progress(Progress(settled, self._planned, self._created, failed, self._why_paused, eta_s))
-
-    def _log_answer(self, row: PlannedRow, verdict: Verdict, answer: Answer) -> None:
-        level = self._log.info if verdict is Verdict.CREATED else self._log.warning
-        level(
-            "answer",
-            ledger_row=row.row_pk,
-            verdict=verdict,
-            http_status=answer.http_status,
-            graph_code=answer.graph_code,
-            message=answer.message,
-            request_id=answer.request_id,
-            client_request_id=answer.client_request_id,
-            object_id=answer.object_id,
-        )
+        tally = self._tally
+        planned = self._settled_before + self._planned
+        eta_s = self._pacer.eta_s(max(planned - tally.settled, 0))
+        failed = tally.rejected + tally.unknown
+        self._on_progress(Progress(tally.settled, planned, tally.done, failed, self._why_paused, eta_s))
 
 
 @dataclass(slots=True)
@@ -382,19 +397,3 @@ class _UnderWay:
     client_request_id: str
     has_left: bool = False
     is_settled: bool = False  # what became of it is in the journal
-
-
-STATE_AFTER = {
-    Verdict.CREATED: State.CREATED,
-    Verdict.REJECTED: State.REJECTED,
-    Verdict.UNKNOWN: State.UNKNOWN,
-    Verdict.STOP_TENANT: State.UNSENT,
-    Verdict.STOP_COLLECTION: State.UNSENT,
-    Verdict.STOP_ROUTE: State.UNSENT,
-}
-
-
-def _said(answer: Answer) -> str:
-    """Return what the service said, for a sentence."""
-    parts = [f"HTTP {answer.http_status}" if answer.http_status else "", answer.graph_code, answer.message]
-    return " ".join(part for part in parts if part) or "no reason was given"

@@ -1,0 +1,68 @@
+"""What a run is going to do, row by row, as a saved plan lists it. Reads only."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from pipeline.ledger.schema import rows, sources
+from pipeline.ledger.sending import planned_of
+from pipeline.ledger.store import Ledger
+from pipeline.model import Operation
+
+FETCHED_AT_ONCE = 1_000
+
+
+class PlannedAction(NamedTuple):
+    """What is going to be done with one row."""
+
+    file: str
+    sheet: str | None
+    row_number: int
+    operation: Operation
+    collection: str
+    key: str
+    fingerprint: str
+    body: bytes
+
+
+class ActionCount(NamedTuple):
+    """How many rows of one collection are planned for one operation."""
+
+    collection: str
+    operation: Operation
+    rows: int
+
+
+def planned_actions(ledger: Ledger, run_id: str) -> Iterator[PlannedAction]:
+    """Yield what the run is going to do, in the order of reading."""
+    query = (
+        select(
+            sources.c.file,
+            sources.c.sheet,
+            rows.c.row_number,
+            rows.c.operation,
+            rows.c.collection,
+            rows.c.key,
+            rows.c.fingerprint,
+            rows.c.body,
+        )
+        .join(sources, sources.c.pk == rows.c.source_pk)
+        .where(planned_of(run_id))
+        .order_by(rows.c.pk)
+    )
+    with ledger.reading() as connection:
+        for file, sheet, row_number, operation, *rest in connection.execute(query).yield_per(FETCHED_AT_ONCE):
+            yield PlannedAction(file, sheet, row_number, Operation(operation), *rest)
+
+
+def action_counts(ledger: Ledger, run_id: str) -> list[ActionCount]:
+    """Return the number of the run's planned rows by collection and operation, in the order of reading."""
+    query = (
+        select(rows.c.collection, rows.c.operation, func.count())
+        .where(planned_of(run_id))
+        .group_by(rows.c.collection, rows.c.operation)
+        .order_by(func.min(rows.c.pk))
+    )
+    with ledger.reading() as connection:
+        return [ActionCount(collection, Operation(done), n) for collection, done, n in connection.execute(query)]

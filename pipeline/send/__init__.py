@@ -1,0 +1,28 @@
+"""Phase two: planned rows leave, each once, and what became of them is durable before the next step.
+
+`sender.py` sends one round of rows, `rules.py` says when a round ends, `guard.py` looks before a delete, `record.py`
+writes run.log. What an answer means stands in `graph`.
+"""
+
+from pipeline.send.rules import (
+    OUTAGE_S,
+    Progress,
+    RoundEnd,
+    SendLimits,
+    Tally,
+    said,
+)
+from pipeline.send.sender import GRACE_S, Round, Service, send_round
+
+__all__ = [
+    "GRACE_S",
+    "OUTAGE_S",
+    "Progress",
+    "Round",
+    "RoundEnd",
+    "SendLimits",
+    "Service",
+    "Tally",
+    "said",
+    "send_round",
+]

@@ -1,0 +1,136 @@
+"""When a round of sending ends by itself: thresholds, outages, doubts; and the counts that this is judged by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
+from typing import NamedTuple
+
+from pipeline.model import Answer, PlannedRow, State, Stop, StopReason, Transition, Verdict
+
+MOST_UNKNOWN_IN_A_ROW = 10
+"""A service that answers so many requests in a row with nothing usable is down: wait before more rows are in doubt."""
+
+MOST_DOUBTS = 50
+"""So many unknown rows that can be settled are settled before further rows leave."""
+
+UNREACHED_S = 15.0
+"""How long after the first failed connection a service that was never reached is given up: five attempts of one row."""
+
+OUTAGE_S = 1_800.0
+"""How long an outage or a refusal of everything is waited out in mid-run, counted from its first refusal."""
+
+ANSWERS_BEFORE_PERCENT = 50
+"""A share of the answers says something only from so many on."""
+
+DONE = (State.CREATED, State.UPDATED, State.REVERSED)
+"""What a row ends as when its request did what it was meant to do."""
+
+
+STATE_AFTER = {
+    Verdict.CREATED: State.CREATED,
+    Verdict.UPDATED: State.UPDATED,
+    Verdict.REVERSED: State.REVERSED,
+    Verdict.MISSING: State.MISSING,
+    Verdict.REJECTED: State.REJECTED,
+    Verdict.UNKNOWN: State.UNKNOWN,
+    Verdict.STOP_TENANT: State.UNSENT,
+    Verdict.STOP_COLLECTION: State.UNSENT,
+    Verdict.STOP_ROUTE: State.UNSENT,
+}
+
+
+class RoundEnd(StrEnum):
+    """Why a round is over."""
+
+    DONE = "done"  # no row is left that may go
+    STOPPED = "stopped"  # the run ends; the reason stands beside it
+    OUTAGE = "outage"  # the service answers with nothing usable
+    DOUBTS = "doubts"  # unknown rows have gathered that reading back can settle
+
+
+class Progress(NamedTuple):
+    """How far sending is, for a progress bar."""
+
+    settled: int
+    planned: int
+    created: int  # or updated, or deleted by an undo
+    failed: int  # rejected or unknown
+    pause: str  # why nothing leaves at the moment, "" while rows leave
+    eta_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SendLimits:
+    """When sending stops by itself."""
+
+    max_errors: int | None = None
+    max_errors_percent: float | None = None
+    errors_before: int = 0  # invalid and conflicting rows count too when errors are counted, not when they are a share
+    most_rows: int | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What all rounds of one call have counted so far. Times are the run's monotonic clock, in seconds."""
+
+    done: int = 0
+    rejected: int = 0
+    other: int = 0  # missing, kept or unsent: no error of the row
+    unknown: int = 0
+    unknown_in_a_row: int = 0
+    requests: int = 0
+    throttled: int = 0
+    stopped_collections: int = 0
+    doubted_at: dict[int, float] = field(default_factory=dict)  # unknown row -> when it became so, oldest first
+
+    @property
+    def settled(self) -> int:
+        """The rows whose outcome is known or in doubt."""
+        return self.done + self.rejected + self.unknown + self.other
+
+    def count(self, row: PlannedRow, state: State, now: float) -> None:
+        """Take note of what became of a row."""
+        self.done += state in DONE
+        self.rejected += state is State.REJECTED
+        if state is State.UNKNOWN:
+            self.unknown += 1
+            self.unknown_in_a_row += 1
+            self.doubted_at[row.row_pk] = now
+            return
+        if state is not State.UNSENT:
+            self.unknown_in_a_row = 0
+        self.other += state not in DONE and state is not State.REJECTED
+
+    def settle(self, steps: Iterable[Transition]) -> None:
+        """Take note of unknown rows that reading back has settled."""
+        for step in steps:
+            if self.doubted_at.pop(step.row.row_pk, None) is None:
+                continue  # of an earlier call
+            self.unknown -= 1
+            self.done += step.state in DONE
+            self.other += step.state not in DONE and step.state is not State.PLANNED
+
+    def has_doubts(self, now: float, settle_s: float) -> bool:
+        """Return whether enough unknown rows are old enough for their absence to be believed."""
+        nth_oldest = next(islice(self.doubted_at.values(), MOST_DOUBTS - 1, None), None)
+        return nth_oldest is not None and nth_oldest + settle_s <= now
+
+    def stop(self, limits: SendLimits) -> Stop | None:
+        """Return why the run ends, if its errors are more than the limits allow."""
+        answers = self.done + self.rejected + self.unknown
+        errors = self.rejected + self.unknown
+        if limits.max_errors is not None and errors + limits.errors_before > limits.max_errors:
+            message = f"rows with errors: more than --max-errors {limits.max_errors}"
+            return Stop(StopReason.THRESHOLD, message)
+        percent = limits.max_errors_percent
+        if percent is not None and answers >= ANSWERS_BEFORE_PERCENT and errors * 100 > percent * answers:
+            message = f"{errors} of {answers} answers are errors, more than {percent:g} %"
+            return Stop(StopReason.THRESHOLD, message)
+        return None
+
+
+def said(answer: Answer) -> str:
+    """Return what the service said, for a sentence."""
+    parts = [f"HTTP {answer.http_status}" if answer.http_status else "", answer.graph_code, answer.message]
+    return " ".join(part for part in parts if part) or "no reason was given"

@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test check lint types format clean
+.PHONY: demo test check lint types audit format clean
 
 demo: $(INSTALLED)  ## import sample_data into a simulator on this machine
 	$(BIN)/certstate demo
@@ -11,7 +11,7 @@ demo: $(INSTALLED)  ## import sample_data into a simulator on this machine
 test: $(INSTALLED)  ## all tests
 	$(BIN)/python -m pytest
 
-check: lint types test  ## all that must be green before a commit
+check: lint types audit test  ## all that must be green before a commit
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -19,6 +19,9 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(BIN)/mypy
+
+audit: $(INSTALLED)  ## known vulnerabilities of the pinned packages; skipped where nobody can be asked
+	$(BIN)/python .ci/audit.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

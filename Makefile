@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test check lint types audit format clean
+.PHONY: demo test check lint types audit chaos soak format clean
 
 demo: $(INSTALLED)  ## import sample_data into a simulator on this machine
 	$(BIN)/certstate demo
@@ -22,6 +22,12 @@ types: $(INSTALLED)
 
 audit: $(INSTALLED)  ## known vulnerabilities of the pinned packages; skipped where nobody can be asked
 	$(BIN)/python .ci/audit.py
+
+chaos: $(INSTALLED)  ## kill imports at random moments under all kinds of faults, and count what is left
+	$(BIN)/python benchmarks/chaos.py --kills 200
+
+soak: $(INSTALLED)  ## a long import under faults: memory and open files
+	$(BIN)/python benchmarks/soak.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -118,6 +118,9 @@ async def deliver(job: Delivery) -> SendResult:
     ended = Round(RoundEnd.DONE, None, frozenset())
     while ended.stop is None:
         ended = await _send_round(job, tally, ended.open_collections, is_probe=outage.since is not None)
+        if ended.stop is not None and ended.stop.reason is StopReason.THRESHOLD:
+            ended = ended._replace(stop=await _still_too_many(job, tally, lost, ended.stop))
+            continue
         if ended.end is RoundEnd.STOPPED:
             break
         if ended.end is RoundEnd.OUTAGE:
@@ -129,8 +132,6 @@ async def deliver(job: Delivery) -> SendResult:
         if is_last and not settled.rows(State.PLANNED):
             break
     stop = ended.stop
-    if stop is not None and stop.reason is StopReason.THRESHOLD:
-        await settle(job, tally, lost, may_wait=True)
     if job.interrupt.gently.is_set() and stop is None:
         stop = Stop(StopReason.INTERRUPTED, "the run was interrupted")
     if stop is not None and stop.reason is not StopReason.INTERRUPTED:
@@ -160,6 +161,20 @@ async def _send_round(job: Delivery, tally: Tally, opened: frozenset[str], *, is
         log=job.log,
         grace_s=job.grace_s,
     )
+
+
+async def _still_too_many(job: Delivery, tally: Tally, lost: Counter[int], stop: Stop) -> Stop | None:
+    """Return why the run stops at its error threshold all the same, now that what was in doubt is settled.
+
+    A row whose answer was lost and that is there is no error; one that came to nothing is.
+    """
+    in_doubt, done = tally.unknown, tally.done
+    await settle(job, tally, lost, may_wait=True)
+    failed = (in_doubt - tally.unknown) - (tally.done - done)
+    if tally.stop(job.limits, failed=failed) is not None:
+        return stop
+    job.log.info("goes on", why="rows in doubt turned out to be there")
+    return None
 
 
 def _may_send(job: Delivery, tally: Tally) -> bool:

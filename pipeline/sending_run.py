@@ -1,6 +1,8 @@
 """What every verb that sends shares: which run is meant, the question before rows leave, sending, how it ended."""
 
-from collections.abc import Callable, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +10,8 @@ from pipeline.auth import is_loopback, service_root_of
 from pipeline.conclude import conclude_run, exit_code_of
 from pipeline.config import OnChanged, Settings
 from pipeline.deliver import deliver, prepare
-from pipeline.errors import ExitCode, UsageError
+from pipeline.errors import ExitCode, LedgerError, UsageError
+from pipeline.interrupt import TerminatedError
 from pipeline.ledger import Ledger, end_run, find_run, leave_unsent, run_info, state_counts
 from pipeline.log import open_run_log
 from pipeline.model import RunInfo, Scope, SendStats, State, Stop, StopReason
@@ -45,8 +48,29 @@ class OpenRun(NamedTuple):
 def send_plan(run: OpenRun, *, is_allowed: Allows = allow_all, is_confirmed: bool = False) -> Finished:
     """Send what is planned, unless something speaks against it, and report; the rest is unsent and says why.
 
-    `is_confirmed` says that the question was asked before.
+    `is_confirmed` says that the question was asked before. Raises LedgerError when the ledger fails on the way, naming
+    the command that goes on: nothing leaves after that. So does a signal while no answer is under way and no question
+    is asked: KeyboardInterrupt or TerminatedError.
     """
+    with _saying_how_to_go_on(run):
+        return _send_plan(run, is_allowed, is_confirmed=is_confirmed)
+
+
+@contextmanager
+def _saying_how_to_go_on(run: OpenRun) -> Iterator[None]:
+    resume = run.job.call.command("resume", run.id)
+    try:
+        yield
+    except KeyboardInterrupt as signalled:
+        raise type(signalled)(f"this goes on, and sends no row twice: {resume}") from signalled
+    except LedgerError as problem:
+        raise LedgerError(
+            f"{problem}; the rows that were done before are safe in the ledger, and this settles those that were under "
+            f"way and goes on with the rest: {resume}"
+        ) from problem
+
+
+def _send_plan(run: OpenRun, is_allowed: Allows, *, is_confirmed: bool) -> Finished:
     session, job, ledger = run.session, run.job, run.session.ledger
     stop = reason_not_to_send(state_counts(ledger, run.id), job)
     if stop is not None:
@@ -59,7 +83,12 @@ def send_plan(run: OpenRun, *, is_allowed: Allows = allow_all, is_confirmed: boo
         return _end(run, prepared.stop, signal_number=delivery.interrupt.signal_number)
     if why := is_allowed(ledger, run.id):
         return _end_unsent(run, Stop(StopReason.PLAN, why), ExitCode.USAGE)
-    if not (is_confirmed or _is_confirmed(run)):
+    try:
+        is_confirmed = is_confirmed or _is_confirmed(run)
+    except KeyboardInterrupt as signalled:
+        number = signal.SIGTERM if isinstance(signalled, TerminatedError) else signal.SIGINT
+        return _end(run, Stop(StopReason.INTERRUPTED, "the run was interrupted"), signal_number=number)
+    if not is_confirmed:
         summary = conclude_run(ledger, run.id, run.folder, job.call)
         done = "deleted" if summary.run.verb == "undo" else "sent"
         return Finished(summary, run.folder, exit_code_of(summary), f"not confirmed, so nothing was {done}")

@@ -337,7 +337,7 @@ def test_a_plan_that_is_refused_the_tenant_says_why(site: Site) -> None:
         planned = plan(site, simulator.service_root, site.write("inventory.csv", rows), remote=True)
 
     assert (planned.exit_code, totals_of(planned)) == (ExitCode.PREFLIGHT, {"not checked": 3})
-    assert "could not be looked up" in planned.stop_message
+    assert "the tenant refused to be read: " in planned.stop_message
 
 
 @dataclass

@@ -21,7 +21,10 @@ NOTHING_DONE = "nothing was sent"
 
 @contextmanager
 def ending(chosen: Globals, *, sends: bool = True) -> Iterator[None]:
-    """Turn what the block raises into words and an exit code. The outermost frame of every verb."""
+    """Turn what the block raises into words and an exit code. The outermost frame of every verb.
+
+    A signal may carry words of its own on how to go on.
+    """
     go_on = GO_ON if sends else NOTHING_DONE
     try:
         yield
@@ -29,10 +32,10 @@ def ending(chosen: Globals, *, sends: bool = True) -> Iterator[None]:
         raise
     except CertstateError as problem:
         _end(chosen, str(problem), problem.exit_code)
-    except TerminatedError:
-        _end(chosen, f"terminated; {go_on}", ExitCode.TERMINATED)
-    except KeyboardInterrupt:
-        _end(chosen, f"interrupted; {go_on}", ExitCode.INTERRUPTED)
+    except TerminatedError as signalled:
+        _end(chosen, f"terminated; {str(signalled) or go_on}", ExitCode.TERMINATED)
+    except KeyboardInterrupt as signalled:
+        _end(chosen, f"interrupted; {str(signalled) or go_on}", ExitCode.INTERRUPTED)
     except Exception as problem:  # noqa: BLE001 - the one place where a defect becomes a sentence
         if chosen.is_verbose:
             traceback.print_exception(problem)

@@ -4,7 +4,15 @@ from pipeline.ledger.actions import ActionCount, PlannedAction, action_counts, p
 from pipeline.ledger.check import check_ledger
 from pipeline.ledger.copying import copy_ledger
 from pipeline.ledger.planning import plan_run, replan_settled
-from pipeline.ledger.sending import leave_unsent, next_planned, plan_again, plan_retry, planned_collections
+from pipeline.ledger.sending import (
+    PlannedLane,
+    leave_unsent,
+    next_planned,
+    plan_again,
+    plan_retry,
+    planned_collections,
+    planned_lanes,
+)
 from pipeline.ledger.settling import (
     is_new_to_scope,
     owned_ids,
@@ -51,6 +59,7 @@ __all__ = [
     "NewRun",
     "NewSource",
     "PlannedAction",
+    "PlannedLane",
     "RouteCount",
     "RowStory",
     "UndoPlan",
@@ -81,6 +90,7 @@ __all__ = [
     "planned_actions",
     "planned_by_key",
     "planned_collections",
+    "planned_lanes",
     "refuse_rows",
     "replan_settled",
     "report_rows",

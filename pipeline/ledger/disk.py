@@ -5,10 +5,17 @@ import sys
 from pathlib import Path
 
 NETWORK_FILE_SYSTEMS = frozenset(
-    {"afs", "beegfs", "ceph", "cifs", "davfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
-    | {f"fuse.{name}" for name in ("ceph", "davfs2", "glusterfs", "rclone", "s3fs", "sshfs")}
+    {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "cvfs", "davfs", "drvfs", "gfs2", "glusterfs", "gpfs", "lustre"}
+    | {"ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "panfs", "prl_fs", "pvfs2", "smb3", "smbfs", "vboxsf", "vmhgfs"}
+    | {f"fuse.{name}" for name in ("blobfuse", "blobfuse2", "ceph", "curlftpfs", "davfs2", "gcsfuse", "glusterfs")}
+    | {f"fuse.{name}" for name in ("goofys", "gvfsd-fuse", "juicefs", "mfs", "mount-s3", "onedriver", "rclone", "s3fs")}
+    | {f"fuse.{name}" for name in ("smbnetfs", "sshfs", "vmhgfs-fuse")}
 )
-"""Linux's names of file systems that other machines can write to at the same time."""
+"""Linux's names of file systems that other machines can write to at the same time, or the host of a virtual one.
+
+Among these are Windows' drives in WSL, 9p and drvfs, on which the write-ahead log fails or is damaged (gsd-build/gsd-2
+issue 5106, gastownhall/beads issue 920).
+"""
 
 DRIVE_REMOTE = 4
 """What GetDriveTypeW of fileapi.h says of a drive on another machine."""

@@ -35,10 +35,12 @@ class Ledger:
     path: Path
     scope: Scope
     scope_pk: int
+    file: tuple[int, int] | None  # device and inode at the opening; None: nobody else knows the file
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Yield a connection; commit at the end, roll back on an exception. A failing disk is a LedgerError."""
+        self._check_file()
         try:
             with self.engine.begin() as connection:
                 yield connection
@@ -48,11 +50,23 @@ class Ledger:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Yield a connection that sees one unchanging state and keeps no writer waiting."""
+        self._check_file()
         try:
             with self.engine.connect().execution_options(**{READ_ONLY: True}) as connection, connection.begin():
                 yield connection
         except DatabaseError as problem:
             raise _ledger_error(self.path, problem) from problem
+
+    def _check_file(self) -> None:
+        """Raise LedgerError when another file stands where the ledger was: SQLite would go on writing to the lost one.
+
+        That is what moving, deleting or restoring a database in use leads to (sqlite.org/howtocorrupt.html, 4).
+        """
+        if self.file is not None and self.file != _file_at(self.path):
+            raise LedgerError(
+                f"{self.path}: the ledger was replaced or removed while it was in use; put back the one that was here "
+                "before, because only that one knows what was sent"
+            )
 
     def close(self) -> None:
         """Close the connections; SQLite then folds the write-ahead log into the file."""
@@ -64,11 +78,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def open_ledger(path: Path, scope: Scope, *, is_durable: bool = True) -> Ledger:
+def open_ledger(path: Path, scope: Scope, *, is_durable: bool = True, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Ledger:
     """Return the ledger in the file, created with mode 0600 if it is new.
 
     `is_durable=False` is for the spool of a dry run, which is thrown away: it then never waits for the disk.
-    Raises LedgerError when the file cannot be used.
+    Raises LedgerError when the file cannot be used, or another program keeps it locked for longer than the time-out.
+
+    Not each page is looked at: that took 2 s for a million rows in a warm cache, each time, and finds no wrong value. A
+    damaged page is told once it is read, and `check_ledger` looks at all of them.
     """
     if is_durable and (network := network_file_system_of(path)):
         raise LedgerError(
@@ -84,7 +101,7 @@ def open_ledger(path: Path, scope: Scope, *, is_durable: bool = True) -> Ledger:
             "make the folder writable, or name another one with --state"
         ) from problem
     engine = create_engine(URL.create("sqlite", database=str(path)))
-    event.listen(engine, "connect", _configure(path, is_durable=is_durable))
+    event.listen(engine, "connect", _configure(path, is_durable=is_durable, busy_timeout_ms=busy_timeout_ms))
     event.listen(engine, "begin", _begin)
     try:
         with engine.begin() as connection:
@@ -97,7 +114,7 @@ def open_ledger(path: Path, scope: Scope, *, is_durable: bool = True) -> Ledger:
     except LedgerError:
         engine.dispose()
         raise
-    return Ledger(engine, path, scope, scope_pk)
+    return Ledger(engine, path, scope, scope_pk, _file_at(path) if is_durable else None)
 
 
 @contextmanager
@@ -137,13 +154,15 @@ def hold_lock(path: Path, scope: Scope, purpose: str) -> Iterator[None]:
         lock.release()
 
 
-def _configure(path: Path, *, is_durable: bool) -> Callable[[sqlite3.Connection, object], None]:
+def _configure(
+    path: Path, *, is_durable: bool, busy_timeout_ms: int = BUSY_TIMEOUT_MS
+) -> Callable[[sqlite3.Connection, object], None]:
     """Return the listener that makes each new connection durable, or refuses it."""
 
     def listener(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun by `_begin`, not by the driver's guess
         try:
-            connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
             connection.execute("PRAGMA foreign_keys=ON")
             if is_durable:
                 _make_durable(connection, path)
@@ -205,11 +224,37 @@ def _scope_pk(connection: Connection, scope: Scope) -> int:
     return int(connection.execute(new.returning(scopes.c.pk)).scalar_one())
 
 
+def _file_at(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)  # no file has these numbers
+    return (found.st_dev, found.st_ino)
+
+
+DAMAGED = (
+    "if it is damaged, keep it and the files beside it, and restore a copy, or name another place with --state: an "
+    "import with a new ledger looks into the tenant first"
+)
+LOCKED = "another program, such as a database browser, keeps it locked; close that"
+FULL = "make room on its disk"
+READ_ONLY_DISK = "let this user write the file, the files beside it and the folder, or name another place with --state"
+
+ADVICE = {
+    sqlite3.SQLITE_BUSY: LOCKED,
+    sqlite3.SQLITE_LOCKED: LOCKED,
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_IOERR: "check that its disk is neither full nor failing",
+    sqlite3.SQLITE_READONLY: READ_ONLY_DISK,
+    sqlite3.SQLITE_CANTOPEN: READ_ONLY_DISK,
+    sqlite3.SQLITE_PERM: READ_ONLY_DISK,
+}
+"""What to do, by SQLite's primary result code (sqlite.org/rescode.html)."""
+
+
 def _ledger_error(path: Path, problem: DatabaseError) -> LedgerError:
-    return LedgerError(
-        f"{path}: the ledger cannot be used ({problem.orig}); if it is damaged, keep it and restore a copy, "
-        "and check that the disk is neither full nor read-only"
-    )
+    code = getattr(problem.orig, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # the rest tells which kind of it
+    return LedgerError(f"{path}: the ledger cannot be used ({problem.orig}); {ADVICE.get(code, DAMAGED)}")
 
 
 def to_json(cells: tuple[str, ...]) -> str:

@@ -116,10 +116,13 @@ class Tally:
         nth_oldest = next(islice(self.doubted_at.values(), MOST_DOUBTS - 1, None), None)
         return nth_oldest is not None and nth_oldest + settle_s <= now
 
-    def stop(self, limits: SendLimits) -> Stop | None:
-        """Return why the run ends, if its errors are more than the limits allow."""
-        answers = self.done + self.rejected + self.unknown
-        errors = self.rejected + self.unknown
+    def stop(self, limits: SendLimits, *, failed: int = 0) -> Stop | None:
+        """Return why the run ends, if its errors are more than the limits allow.
+
+        `failed` rows were unknown, and their requests turned out to have come to nothing: errors all the same.
+        """
+        errors = self.rejected + self.unknown + failed
+        answers = self.done + errors
         if limits.max_errors is not None and errors + limits.errors_before > limits.max_errors:
             message = f"rows with errors: more than --max-errors {limits.max_errors}"
             return Stop(StopReason.THRESHOLD, message)

@@ -11,8 +11,7 @@ from pipeline.graph import Access, Client, object_path, write
 from pipeline.interrupt import Interrupt
 from pipeline.journal import Journal
 from pipeline.lanes import Lanes, lane_of
-from pipeline.ledger import Ledger, apply_transitions, leave_unsent, next_planned
-from pipeline.ledger.sending import planned_lanes
+from pipeline.ledger import Ledger, apply_transitions, leave_unsent, next_planned, planned_lanes
 from pipeline.log import RunLog
 from pipeline.model import Answer, Operation, PlannedRow, State, Stop, StopReason, Transition, Verdict
 from pipeline.pace import Pacer
@@ -76,8 +75,8 @@ async def send_round(
 
     `is_probe` sends on after an outage: the first unusable answer ends the round. Unknown rows that are older than
     `settle_s` end it once they are many. `interrupt` ends it: no further row leaves, answers under way are awaited for
-    `grace_s` or until the second signal. What is left stays planned, so that a resumed run goes on, or is unsent with
-    the reason when the run has to stop. A failing ledger raises LedgerError; nothing leaves after that.
+    `grace_s` or until the second signal. What is left stays planned, but for the rows of a collection that refused them
+    as a whole: they are unsent with the reason. A failing ledger raises LedgerError; nothing leaves after that.
     """
     sender = _Sender(
         ledger,
@@ -148,8 +147,6 @@ class _Sender:
                 await self._journal.close()
         if self._problem is not None:
             raise self._problem
-        if self._stop is not None and self._stop.reason is not StopReason.INTERRUPTED:
-            leave_unsent(self._ledger, self._run_id, self._stop.message)
         return Round(RoundEnd.STOPPED if self._stop else self._end, self._stop, self._lanes.open_collections)
 
     async def _until_done_or_halted(self, tasks: list[asyncio.Task[None]]) -> None:

@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,11 @@ from pipeline.editions import EDITIONS
 from pipeline.errors import ExitCode, UsageError
 from pipeline.findings import Finding, Severity
 from pipeline.ledger import (
+    Holding,
     Ledger,
     action_counts,
+    holdings,
+    orphaned_rows,
     placed_findings,
     report_rows,
     route_counts,
@@ -60,7 +63,13 @@ UNDERSTOOD = {
 }
 """What a verb takes over of the options of the call before it; `import` takes them all."""
 
-REFUSED = (State.REJECTED, State.MISSING, State.KEPT, State.UNSENT, State.UNKNOWN)
+IN_DOUBT = (State.UNKNOWN, State.SENDING)
+"""Rows that may have arrived: a row under way is one, as long as nobody has settled it."""
+
+UNFINISHED = (State.PLANNED, State.SENDING, State.UNSENT, State.UNKNOWN)
+"""States of an object whose owner still has something to send to it, or to settle."""
+
+REFUSED = (State.REJECTED, State.MISSING, State.KEPT, State.UNSENT, *IN_DOUBT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,9 @@ def conclude_run(
     sources = {each.pk: each for each in source_infos(ledger, run_id)}
     counts = state_counts(ledger, run_id)
     waiting = waiting_rows(ledger, run_id)
+    may_be_orphaned = counts.get(State.UNSENT) and not is_dry_run
+    orphaned = orphaned_rows(ledger, run_id) if may_be_orphaned else 0
+    missing = holdings(ledger, run_id) if counts.get(State.MISSING) else []
     findings = causes_of_findings(placed_findings(ledger, run_id), sources)
     answers = _causes_of_answers(ledger, run_id, sources, is_dry_run=is_dry_run)
     mend = tuple(state for state in TO_MEND if not (is_dry_run and state is State.PLANNED))
@@ -124,10 +136,11 @@ def conclude_run(
             if is_dry_run
             else _steps_after_undo(run, counts, waiting, call)
             if is_undo
-            else _next_steps(run, counts, waiting, folder, call)
+            else _next_steps(run, counts, folder, call, waiting=waiting, orphaned=orphaned, standing=missing)
         ),
         forecast=forecast,
         waiting_rows=waiting,
+        orphaned_rows=orphaned,
     )
     try:
         if is_undo:
@@ -138,7 +151,7 @@ def conclude_run(
             write_input_rows(folder / "errors.csv", lambda: report_rows(ledger, run_id, mend), sources, errors)
             write_repairs(folder / "repairs.csv", placed_findings(ledger, run_id), sources)
         if not is_dry_run and not is_undo:
-            write_input_rows(folder / "unknown.csv", lambda: report_rows(ledger, run_id, [State.UNKNOWN]), sources)
+            write_input_rows(folder / "unknown.csv", lambda: report_rows(ledger, run_id, IN_DOUBT), sources)
             created = report_rows(ledger, run_id, [State.CREATED, State.UPDATED])
             write_sent_rows(folder / "created.csv", created, sources, EDITIONS[run.edition])
         document = document_of(summary, placed_findings(ledger, run_id), sources)
@@ -218,18 +231,42 @@ def _steps_after_dry_run(
         yield NextStep(f"{what}:", call.command("import", *words))
 
 
-def _next_steps(run: RunInfo, counts: dict[State, int], waiting: int, folder: Path, call: Call) -> Iterator[NextStep]:
+def steps_for_missing(run_id: str, standing: Iterable[Holding], sentence: str, call: Call) -> Iterator[NextStep]:
+    """Yield what brings the run's missing objects back: the run whose request to them was the last one is to do it."""
+    gone = [each for each in standing if State.MISSING in {each.row_state, each.object_state}]
+    begun = (each.owner_id for each in gone if each.object_state in UNFINISHED and each.owner_id != run_id)
+    for owner_id in dict.fromkeys(begun):
+        yield NextStep(f"finish what run {owner_id} began with missing objects:", call.command("resume", owner_id))
+    for owner_id in dict.fromkeys(each.owner_id for each in gone if each.object_state is State.MISSING):
+        yield NextStep(sentence, call.command("retry", owner_id, "--missing"))
+
+
+def _next_steps(
+    run: RunInfo,
+    counts: dict[State, int],
+    folder: Path,
+    call: Call,
+    *,
+    waiting: int,
+    orphaned: int,
+    standing: Sequence[Holding],
+) -> Iterator[NextStep]:
     refused = counts.get(State.REJECTED, 0) + counts.get(State.REJECTED_BEFORE, 0)
     bad = counts.get(State.INVALID, 0) + counts.get(State.CONFLICTING, 0) + refused
     errors_csv = str(near_path(folder / "errors.csv"))
-    if counts.get(State.UNKNOWN):
-        yield NextStep("read the tenant back, to settle the unknown rows:", call.command("resume", run.id))
+    is_in_doubt = any(counts.get(state) for state in IN_DOUBT)
+    if is_in_doubt:
+        rest = ", and go on with the unsent ones" if waiting and not run.stop else ""
+        sentence = f"read the tenant back, to settle the unknown rows{rest}:"
+        yield NextStep(sentence, call.command("resume", run.id))
     if bad:
         yield NextStep(f"correct {errors_csv} and import it:", call.command("import", errors_csv))
+    elif orphaned:
+        yield NextStep("import the unsent rows again, whose object was taken away:", call.command("import", errors_csv))
     if refused:
         yield NextStep("or, if the tenant was mended, send the rejected rows again:", call.command("retry", run.id))
-    if counts.get(State.MISSING):
-        yield NextStep("send the missing rows again:", call.command("retry", run.id, "--missing"))
+    missing = (each for each in standing if each.row_state is State.MISSING)
+    yield from steps_for_missing(run.id, missing, "send the missing rows again:", call)
     if waiting and run.stop == StopReason.INVALID:
         yield NextStep("or send the other rows all the same:", call.command("import", *call.files))
     elif waiting and run.stop == StopReason.PLAN:
@@ -238,12 +275,12 @@ def _next_steps(run: RunInfo, counts: dict[State, int], waiting: int, folder: Pa
     elif waiting and run.stop == StopReason.THRESHOLD:
         resume = call.command("resume", run.id, "--max-errors", "100%")
         yield NextStep("or send the other rows all the same:", resume)
-    elif waiting:
+    elif waiting and not (is_in_doubt and not run.stop):
         yield NextStep("go on with the unsent rows:", call.command("resume", run.id))
 
 
 def _steps_after_undo(run: RunInfo, counts: dict[State, int], waiting: int, call: Call) -> Iterator[NextStep]:
-    if waiting or counts.get(State.UNKNOWN):
+    if waiting or any(counts.get(state) for state in IN_DOUBT):
         yield NextStep("go on with the undo:", call.command("resume", run.id))
     if counts.get(State.REJECTED):
         yield NextStep("try again to delete what is left:", call.command("undo", run.parent_id))
@@ -254,7 +291,7 @@ def exit_code_of(summary: Summary, stop: StopReason | None = None, *, stopped_co
     about_files = sum(cause.severity is Severity.ERROR and not cause.rows for cause in summary.causes)
     invalid = summary.rows_of("invalid") + summary.rows_of("conflicting") + about_files
     refused = sum(summary.rows_of(label) for label in ("rejected", "missing", "kept", "failed"))
-    unsettled = invalid + refused + summary.waiting_rows
+    unsettled = invalid + refused + summary.waiting_rows + summary.orphaned_rows
     sends = not summary.is_dry_run
     cases = (
         (not summary.is_balanced, ExitCode.INTERNAL),

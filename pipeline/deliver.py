@@ -23,7 +23,7 @@ from pipeline.ledger import (
 )
 from pipeline.log import RunLog
 from pipeline.model import Operation, PlannedRow, RemoteCheck, SendStats, State, Stop, StopReason
-from pipeline.reconcile import Reader, Settled, check_remote, settle_unknown
+from pipeline.reconcile import GAP_OF_SETTLE, Reader, Settled, check_remote, settle_unknown
 from pipeline.send import GRACE_S, OUTAGE_S, Progress, Round, RoundEnd, SendLimits, Service, Tally, send_round
 
 FIRST_WAIT_S = 5.0
@@ -98,7 +98,8 @@ async def prepare(job: Delivery, *, updates: bool, may_wait: bool = True) -> Pre
                 leave_unsent(job.ledger, job.run_id, unread.why, collection=unread.collection, operation=looked_for)
             )
         if checked and not checked.problems:
-            set_remote_check(job.ledger, job.run_id, RemoteCheck.DONE)
+            found = RemoteCheck.STRANGERS if checked.has_strangers else RemoteCheck.DONE
+            set_remote_check(job.ledger, job.run_id, found)
     if job.interrupt.gently.is_set():
         stop = Stop(StopReason.INTERRUPTED, "the run was interrupted")
     return Prepared(stop, stopped)
@@ -143,7 +144,9 @@ async def deliver(job: Delivery) -> SendResult:
 
 async def _send_round(job: Delivery, tally: Tally, opened: frozenset[str], *, is_probe: bool) -> Round:
     """Send a round; after an outage one row alone, because its answer says whether the service works again."""
-    limits = replace(job.limits, most_rows=tally.settled + 1) if is_probe else job.limits
+    most = job.limits.most_rows
+    one = tally.settled + 1 if most is None else min(tally.settled + 1, most)
+    limits = replace(job.limits, most_rows=one) if is_probe else job.limits
     return await send_round(
         job.ledger,
         job.run_id,
@@ -190,6 +193,11 @@ async def settle(job: Delivery, tally: Tally, lost: Counter[int], *, may_wait: b
     rows = f"{unknown:,} row{'' if unknown == 1 else 's'}"
     limit = f", for up to {job.reader.settle_s * 1.5:.0f} s" if may_wait else ""
     job.on_note(f"reading the tenant back to settle {rows} whose answer was lost{limit}")
+
+    left_s = job.reader.settle_s * (1 + GAP_OF_SETTLE) if may_wait else 0.0
+    total = tally.settled + sum(each for _, each in planned_collections(job.ledger, job.run_id))
+    failed = tally.rejected + tally.unknown
+    job.on_progress(Progress(tally.settled, total, tally.done, failed, "reading the tenant back", left_s))
 
     def gives_up(row: PlannedRow) -> bool:
         lost[row.row_pk] += 1

@@ -147,7 +147,7 @@ def _value_form(known: Property, text: str) -> str:
     if known.type is PrimitiveType.DATETIMEOFFSET:
         return _instant_form(text)
     if isinstance(known.type, EnumType):
-        return ",".join(sorted(text.split(",")))
+        return ",".join(sorted(member.strip() for member in text.split(",")))  # .NET puts a blank behind the comma
     if known.shape is Shape.THUMBPRINT:
         return _hex_form(text)
     if known.shape is Shape.SERIAL_NUMBER:

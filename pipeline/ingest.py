@@ -155,10 +155,11 @@ def ingest_files(
     options: LoadOptions,
     on_rows: Callable[[int, int], None],
     updates: bool = False,
+    looks: bool | None = None,
 ) -> None:
     """Stage each row of the files and plan the run: the files are one call with one key space.
 
-    `updates` plans to update objects that were created before with other values; else they are only reported.
+    `updates` and `looks` are `plan_run`'s.
     `on_rows` is told the rows read so far and the estimated total. Raises SourceError when a file is no table; the
     run then has no plan, and nothing of it can be sent.
     """
@@ -206,7 +207,7 @@ def ingest_files(
             if not table.rows_estimate:
                 found = found._replace(severity=Severity.WARNING)  # one line of text, and no rows that could be missed
             add_source_finding(ledger, run_id, source_pk, _judged(found, rules))
-    plan_run(ledger, run_id, updates=updates)
+    plan_run(ledger, run_id, updates=updates, looks=looks)
 
 
 def columns_of(table: Table, rules: Rules) -> ColumnMap | None:

@@ -93,7 +93,7 @@ class Lanes:
             lane.has_canary = False
             lane.failed_canaries += verdict in FAILED
             if verdict in FAILED and lane.failed_canaries >= MOST_FAILED_CANARIES:
-                return f"the first {MOST_FAILED_CANARIES} rows of this collection all failed"
+                return f"the first {MOST_FAILED_CANARIES} rows of this collection were refused or got no usable answer"
         return ""
 
     def stop(self, name: str, *, with_route: bool) -> list[str]:

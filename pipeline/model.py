@@ -210,6 +210,7 @@ class RemoteCheck(StrEnum):
 
     DUE = "due"
     DONE = "done"
+    STRANGERS = "strangers"  # done, and there are objects that no row of the ledger owns: the next import looks again
 
 
 class RunInfo(NamedTuple):

@@ -16,9 +16,8 @@ from pipeline.ledger import (
     action_counts,
     copy_ledger,
     end_run,
-    is_new_to_scope,
     open_ledger,
-    set_remote_check,
+    run_info,
     settle_leftovers,
     state_counts,
 )
@@ -53,10 +52,8 @@ def plan_files(paths: Sequence[Path], job: Job, *, remote: bool = False, save: P
         ledger = stack.enter_context(closing(_copied(job, scope, spool)))
         session = stack.enter_context(connected(ledger, job)) if remote else None
         with new_run(ledger, run_id, folder, "plan", job.settings):
-            is_new = is_new_to_scope(ledger, run_id)
-            if remote:
-                set_remote_check(ledger, run_id, RemoteCheck.DUE)
-            read_files(paths, ledger, run_id, folder, job)
+            read_files(paths, ledger, run_id, folder, job, looks=remote or None)
+            is_due = run_info(ledger, run_id).remote_check == RemoteCheck.DUE
         looked = _look(session, run_id, folder, job) if session else Prepared(None, 0)
         end_run(ledger, run_id)
         if save is not None and (looked.stop or looked.stopped_collections):
@@ -65,7 +62,7 @@ def plan_files(paths: Sequence[Path], job: Job, *, remote: bool = False, save: P
         if save is not None:
             basis = basis_of(job.settings, scope, preset=job.preset, is_strict=job.is_strict, repairs=job.repairs)
             save_plan(save, ledger, run_id, basis, is_tenant_checked=remote)
-        look = TenantLook.CHECKED if remote else TenantLook.IMPORT_CHECKS if is_new else TenantLook.NOT_CHECKED
+        look = TenantLook.CHECKED if remote else TenantLook.IMPORT_CHECKS if is_due else TenantLook.NOT_CHECKED
         stop = reason_not_to_send(state_counts(ledger, run_id), job)
         summary = conclude_run(
             ledger,

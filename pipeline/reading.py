@@ -12,8 +12,12 @@ from pipeline.log import open_run_log
 from pipeline.session import Job, make_folder
 
 
-def read_files(paths: Sequence[Path], ledger: Ledger, run_id: str, folder: Path, job: Job) -> None:
+def read_files(
+    paths: Sequence[Path], ledger: Ledger, run_id: str, folder: Path, job: Job, *, looks: bool | None = None
+) -> None:
     """Read the files into the run and plan it by what the ledger knows. Writes to the ledger and to run.log.
+
+    `looks` says whether the run is to look into the tenant first; None leaves that to the plan.
 
     Raises SourceError when a file is no table, and KeyboardInterrupt when the user wants no more: nothing of the run is
     planned then.
@@ -27,7 +31,9 @@ def read_files(paths: Sequence[Path], ledger: Ledger, run_id: str, folder: Path,
             check()
 
         updates = job.settings.send.on_changed is OnChanged.UPDATE
-        ingest_files(paths, ledger, run_id, rules=rules, options=job.load, on_rows=on_rows, updates=updates)
+        ingest_files(
+            paths, ledger, run_id, rules=rules, options=job.load, on_rows=on_rows, updates=updates, looks=looks
+        )
         log.info("planned", rows={state.value: rows for state, rows in state_counts(ledger, run_id).items()})
 
 

@@ -28,6 +28,8 @@ GAP_OF_SETTLE = 0.1
 
 READ_AT_ONCE = 8
 
+UNREAD = "what is there already is not known, because this collection could not be read to its end"
+
 SYSTEMIC: Mapping[Verdict, str] = MappingProxyType(
     {
         Verdict.STOP_TENANT: "the tenant refused to be read",
@@ -97,12 +99,17 @@ async def settle_unknown(
             )
         except ReadFailedError as problem:
             problems.append(_told(reader, collection, problem))
-    for each in await _read_all([each for each in unknown if each.row.operation is not Operation.CREATE], reader):
+    others = [each for each in unknown if each.row.operation is not Operation.CREATE]
+    for each in await _read_all(others, reader, ripe_at=ripe_at, may_wait=may_wait):
         if isinstance(each, str):
             problems.append(each)
-        else:
-            apply_transitions(ledger, [each])
-            steps.append(each)
+            continue
+        step = each
+        if step.state is State.PLANNED and gives_up(step.row):
+            message = "its answer was lost again and again, and nothing has come of it; resume the run to try once more"
+            step = Transition(step.row, State.UNSENT, step.attempts, Answer(message=message))
+        apply_transitions(ledger, [step])
+        steps.append(step)
     for step in steps:
         reader.log.info("settled", ledger_row=step.row.row_pk, operation=step.row.operation, state=step.state)
     return Settled(tuple(steps), tuple(dict.fromkeys(problems)))
@@ -149,6 +156,7 @@ class _Looked(NamedTuple):
 
     equal: Mapping[str, str]  # key -> id of the object with the values that were sent
     other: Mapping[str, Finding]  # key -> what differs, where only objects with other values were found
+    has_strangers: bool  # are there objects that no row owns, and that are not among `equal` either?
 
 
 async def _sweep_for(
@@ -163,15 +171,15 @@ async def _sweep_for(
     """
     equal: dict[str, str] = {}
     other: dict[str, Finding] = {}
-    began, objects = reader.clock(), 0
+    began, objects, strangers = reader.clock(), 0, 0
     async for page in sweep(reader.client, collection, access=reader.access):
         objects += len(page)
         keyed = [(_key_of(collection, entity), entity) for entity in page]
         rows = rows_of([key for key, _ in keyed if key])
-        candidates = [(key, entity) for key, entity in keyed if key in rows]
-        owned = owned_ids(ledger, [str(entity["id"]) for _, entity in candidates]) if candidates else frozenset()
-        for key, entity in candidates:
-            if entity["id"] in owned:
+        owned = owned_ids(ledger, [str(entity["id"]) for entity in page])
+        strangers += len(page) - len(owned)
+        for key, entity in keyed:
+            if key not in rows or entity["id"] in owned:
                 continue
             changed = [each.name for each in differences_of(rows[key].body, entity)]
             if changed:
@@ -179,7 +187,8 @@ async def _sweep_for(
             else:
                 equal.setdefault(key, str(entity["id"]))
     reader.log.info("swept", collection=collection, objects=objects, seconds=round(reader.clock() - began, 3))
-    return _Looked(equal, {key: found for key, found in other.items() if key not in equal})
+    others = {key: found for key, found in other.items() if key not in equal}
+    return _Looked(equal, others, has_strangers=strangers > len(equal))
 
 
 def _picked(rows: Mapping[str, PlannedRow], keys: Sequence[str]) -> Mapping[str, PlannedRow]:
@@ -214,22 +223,33 @@ def _absent(row: PlannedRow, other: Finding | None, gives_up: Callable[[PlannedR
     return Transition(row, State.PLANNED, row.attempts, Answer(message=message))
 
 
-async def _read_all(unknown: Iterable[UnknownRow], reader: Reader) -> list[Transition | str]:
-    """Return for each row of a lost update or delete what became of it, or why that cannot be read."""
+async def _read_all(
+    unknown: Iterable[UnknownRow], reader: Reader, *, ripe_at: Callable[[UnknownRow], float], may_wait: bool
+) -> list[Transition | str]:
+    """Return for each row of a lost update or delete what became of it, or why that cannot be read.
+
+    That the object is not there counts after the settle time only: it may have been created a moment ago. Without
+    `may_wait` such a row is left out.
+    """
     turns = asyncio.Semaphore(READ_AT_ONCE)
 
-    async def read(each: UnknownRow) -> Transition | str:
+    async def read(each: UnknownRow) -> Transition | str | None:
         row = each.row
+        path = object_path(row.collection, row.object_id)
         async with turns:
             try:
-                found = await read_object(
-                    reader.client, object_path(row.collection, row.object_id), access=reader.access
-                )
+                began = reader.clock()
+                found = await read_object(reader.client, path, access=reader.access)
+                if found is None and began < ripe_at(each):
+                    if not may_wait:
+                        return None
+                    await reader.sleep(ripe_at(each) - reader.clock())
+                    found = await read_object(reader.client, path, access=reader.access)
             except ReadFailedError as problem:
                 return _told(reader, row.collection, problem)
         return _of_update(each, found) if row.operation is Operation.UPDATE else _of_delete(row, found)
 
-    return list(await asyncio.gather(*map(read, unknown)))
+    return [each for each in await asyncio.gather(*map(read, unknown)) if each is not None]
 
 
 def _of_update(each: UnknownRow, found: Entity | None) -> Transition:
@@ -273,6 +293,7 @@ class RemoteChecked(NamedTuple):
 
     there: int  # with the same values: not sent
     changed: int  # with other values: not sent
+    has_strangers: bool  # are there objects that this ledger knows nothing of?
     problems: tuple["Unread", ...]
 
 
@@ -282,14 +303,16 @@ async def check_remote(ledger: Ledger, run_id: str, reader: Reader) -> RemoteChe
     One sweep for each collection, which nothing is in flight for. Collections that cannot be read stay as they are.
     """
     there = changed = 0
+    has_strangers = False
     problems: list[Unread] = []
     for collection, _ in planned_collections(ledger, run_id):
         rows_of = partial(planned_by_key, ledger, run_id, collection)
         try:
             looked = await _sweep_for(ledger, collection, rows_of, reader)
         except ReadFailedError as problem:
-            told, begins = _told(reader, collection, problem), SYSTEMIC.get(problem.verdict)
-            why = f"{begins}: {problem.answer.message}" if begins else f"what is there already is not known: {told}"
+            _told(reader, collection, problem)
+            begins = SYSTEMIC.get(problem.verdict)
+            why = f"{begins}: {problem.answer.message}" if begins else f"{UNREAD}: {problem.answer.message}"
             problems.append(Unread(collection, why, is_systemic=begins is not None))
             if begins:
                 break
@@ -305,7 +328,8 @@ async def check_remote(ledger: Ledger, run_id: str, reader: Reader) -> RemoteChe
         apply_transitions(ledger, steps)
         there += len(looked.equal)
         changed += len(looked.other)
-    return RemoteChecked(there, changed, tuple(problems))
+        has_strangers |= looked.has_strangers
+    return RemoteChecked(there, changed, has_strangers, tuple(problems))
 
 
 def _told(reader: Reader, collection: str, problem: ReadFailedError) -> str:

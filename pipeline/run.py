@@ -15,7 +15,6 @@ from pipeline.errors import ExitCode
 from pipeline.ledger import (
     end_run,
     find_run,
-    is_new_to_scope,
     open_ledger,
     plan_again,
     plan_retry,
@@ -67,13 +66,10 @@ def import_files(paths: Sequence[Path], job: Job, *, plan: Path | None = None) -
     folder = job.settings.runs_dir / run_id
     with open_session(job, f"run {run_id}") as session:
         with new_run(session.ledger, run_id, folder, "import", job.settings):
-            # Before the files are planned: a run that is killed right after that must not be resumed without these.
-            is_due = is_new_to_scope(session.ledger, run_id) or (saved is not None and saved.is_tenant_checked)
-            if job.check_remote or (job.check_remote is None and is_due):
-                set_remote_check(session.ledger, run_id, RemoteCheck.DUE)
             if plan and saved:
                 keep_plan(plan, saved, folder)
-            read_files(paths, session.ledger, run_id, folder, job)
+            looks = True if job.check_remote is None and saved and saved.is_tenant_checked else job.check_remote
+            read_files(paths, session.ledger, run_id, folder, job, looks=looks)
         return send_plan(OpenRun(session, run_id, folder, job), is_allowed=follows_plan_in(folder))
 
 
@@ -91,6 +87,8 @@ def resume_run(wanted: str | None, job: Job) -> Finished:
     with open_session(job, f"resume of {wanted or 'the latest run'}") as session:
         run = find_own_run(session.ledger, wanted, "resume", prefer_waiting=True)
         plan_again(session.ledger, run.id)
+        if job.check_remote and run.verb != "undo":  # which creates nothing
+            set_remote_check(session.ledger, run.id, RemoteCheck.DUE)
         # What was asked for when the run began still holds: only a new import can take it back.
         return _send_more(session, run, replace(job, aborts_on_invalid=run.stop == StopReason.INVALID))
 

@@ -7,21 +7,30 @@ Nothing here writes to the tenant. What is proven missing becomes durable, so th
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.conclude import Call, conclude_run
+from pipeline.conclude import Call, conclude_run, steps_for_missing
 from pipeline.deliver import unless_interrupted
 from pipeline.errors import ExitCode, PreflightError, UsageError
 from pipeline.findings import shorten
 from pipeline.graph import ReadFailedError, sweep
 from pipeline.identity import Difference, differences, key_of
-from pipeline.ledger import CreatedRow, Ledger, apply_transitions, created_rows, source_infos, state_counts
-from pipeline.model import Answer, RunInfo, State, Transition, Verdict
+from pipeline.ledger import (
+    CreatedRow,
+    Holding,
+    Ledger,
+    apply_transitions,
+    created_rows,
+    holdings,
+    source_infos,
+    state_counts,
+)
+from pipeline.model import Answer, Operation, RunInfo, State, Transition, Verdict
 from pipeline.reconcile import GAP_OF_SETTLE, SWEEPS, Reader
 from pipeline.report import (
     NextStep,
@@ -243,6 +252,7 @@ def _report(
     not_read = _Outcome(Result.NOT_READ, message=why_not_read or "nothing was read")
     sources = {each.pk: each for each in source_infos(ledger, run.id)}
     counts = Counter(each.result for each in judged())
+    standing = holdings(ledger, run.id)
     verification = Verification(
         run=run,
         verified_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -250,8 +260,9 @@ def _report(
         counts=counts,
         same_instant=sum(each.result is Result.VERIFIED and bool(each.differences) for each in judged()),
         causes=tuple(causes_of_results(judged(), sources)),
-        next_steps=tuple(_next_steps(run, counts, state_counts(ledger, run.id), call)),
+        next_steps=tuple(_next_steps(run, counts, state_counts(ledger, run.id), standing, call)),
         stop_message=why_not_read,
+        missing_by_run=_missing_by_run(standing),
     )
     try:
         write_verified_rows(folder / "verify.csv", judged(), sources)
@@ -278,14 +289,29 @@ def _judged(each: CreatedRow, outcome: _Outcome) -> VerifiedRow:
 
 
 def _next_steps(
-    run: RunInfo, counts: Mapping[Result, int], states: Mapping[State, int], call: Call
+    run: RunInfo, counts: Mapping[Result, int], states: Mapping[State, int], standing: Sequence[Holding], call: Call
 ) -> Iterator[NextStep]:
     if states.get(State.UNKNOWN):
         yield NextStep("settle the rows whose answer was lost:", call.command("resume", run.id))
-    if counts.get(Result.MISSING):
-        yield NextStep("create what is missing again:", call.command("retry", run.id, "--missing"))
+    # A row that was not found again in this call is among them too.
+    yield from steps_for_missing(run.id, standing, "create what is missing again:", call)
+    later = (each.holder_id for each in standing if each.holder_operation is Operation.UPDATE)
+    for run_id in dict.fromkeys(later):
+        if run_id != run.id:
+            yield NextStep(
+                "verify the run that has updated other objects of this one since:", call.command("verify", run_id)
+            )
     if counts.get(Result.NOT_YET_VISIBLE) or counts.get(Result.NOT_READ):
         yield NextStep("look again for what was not seen:", call.command("verify", run.id))
+
+
+def _missing_by_run(standing: Iterable[Holding]) -> dict[str, int]:
+    """Return how many of the run's objects another run has found missing, by that run; this one does not look there."""
+    found = Counter[str]()
+    for each in standing:
+        if each.object_state is State.MISSING and each.row_state is not State.MISSING:
+            found[each.owner_id] += each.rows
+    return dict(found)
 
 
 def _exit_code_of(verification: Verification, signalled: ExitCode | None, *, is_refused: bool) -> ExitCode:
@@ -297,5 +323,6 @@ def _exit_code_of(verification: Verification, signalled: ExitCode | None, *, is_
         (is_refused, ExitCode.PREFLIGHT),
         (counts.get(Result.NOT_YET_VISIBLE) or counts.get(Result.NOT_READ), ExitCode.UNKNOWN_ROWS),
         (counts.get(Result.DIFFERS) or counts.get(Result.MISSING), ExitCode.UNSETTLED),
+        (verification.missing_by_run, ExitCode.UNSETTLED),
     )
     return next((code for applies, code in cases if applies), ExitCode.OK)

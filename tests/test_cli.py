@@ -280,8 +280,8 @@ def test_progress_tells_rate_and_time_left() -> None:
     later = reporter.words()
 
     assert read == "50,000 of 200,000 rows, 5,000.0/s, about 30 s left"
-    assert sent == "150 of 12,000 rows, 5.0/s, about 40 min 0 s left, 3 failed, paused by the service"
-    assert later == "150 of 12,000 rows, 1.7/s, about 39 min 0 s left, 3 failed, paused by the service"
+    assert sent == "150 of 12,000 rows, 5.0/s, about 40 min 0 s left, 3 failed or in doubt, paused by the service"
+    assert later == "150 of 12,000 rows, 1.7/s, about 39 min 0 s left, 3 failed or in doubt, paused by the service"
 
 
 def test_a_line_is_printed_only_when_there_is_news(capsys: pytest.CaptureFixture[str]) -> None:

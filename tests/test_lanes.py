@@ -17,7 +17,7 @@ IOS_A, IOS_B, MAC_A, MAC_B = (
     for cast in ("iosScepCertificateProfile", "macOSScepCertificateProfile")
     for profile in ("a", "b")
 )
-ALL_FAILED = "the first 3 rows of this collection all failed"
+ALL_FAILED = "the first 3 rows of this collection were refused or got no usable answer"
 
 
 def rows_of(collections: Sequence[str]) -> list[PlannedRow]:

@@ -23,11 +23,12 @@ from pipeline.ledger import (
     plan_retry,
     planned_by_key,
     replan_settled,
+    run_info,
     settle_leftovers,
     state_counts,
     unknown_rows,
 )
-from pipeline.model import Answer, Operation, PlannedRow, State, Transition, UnknownRow
+from pipeline.model import Answer, Operation, PlannedRow, RemoteCheck, State, Transition, UnknownRow
 
 KEYS = st.sampled_from("ac")
 VALUES = st.sampled_from(["v1", "v2"])
@@ -95,7 +96,7 @@ class _LostAnswers(RuleBasedStateMachine):
         self.runs[run_id] = updates
         settle_leftovers(self.ledger)
         import_rows(self.ledger, run_id, [valid(i, *each) for i, each in enumerate(rows.items(), 2)], updates=updates)
-        if checks_remote:
+        if checks_remote or run_info(self.ledger, run_id).remote_check == RemoteCheck.DUE:
             for key, row in planned_by_key(self.ledger, run_id, IOS, list("ac")).items():
                 state, object_id = self.looked_for(key, wanted(row)[1])
                 if state is not State.PLANNED:

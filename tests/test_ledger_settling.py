@@ -18,6 +18,7 @@ from ledger_cases import (
     planned,
     said,
     settle,
+    stage,
     states,
     undo,
     valid,
@@ -28,10 +29,10 @@ from pipeline.ledger import (
     check_ledger,
     end_run,
     find_run,
-    is_new_to_scope,
     leave_unsent,
     owned_ids,
     plan_retry,
+    plan_run,
     planned_by_key,
     replan_settled,
     report_rows,
@@ -41,7 +42,6 @@ from pipeline.ledger import (
     unknown_count,
     unknown_rows,
 )
-from pipeline.ledger.planning import NOT_OURS
 from pipeline.model import Answer, Operation, PlannedRow, RemoteCheck, State, UnknownRow
 
 THERE = ObjectLine(State.CREATED, there=("r1", 2), graph_id="id-1")
@@ -202,15 +202,7 @@ def test_an_unknown_update_tells_what_the_tenant_held_before(tmp_path: Path) -> 
         (State.CREATED, "v2", True, State.PLANNED, []),
         (State.PLANNED, "v1", False, State.PLANNED, []),
         (State.UNSENT, "v2", False, State.PLANNED, []),
-        (
-            State.CHANGED,
-            "v1",
-            False,
-            State.CHANGED,
-            [
-                NOT_OURS,
-            ],
-        ),
+        (State.CHANGED, "v1", False, State.PLANNED, []),  # after another look, which is due then
         (State.UNKNOWN, "v1", False, State.UNKNOWN, []),
     ],
 )
@@ -273,7 +265,7 @@ def test_a_row_of_the_run_itself_is_not_planned_twice(tmp_path: Path) -> None:
 
 
 def test_a_certificate_that_the_tenant_has_otherwise_is_looked_at_again(tmp_path: Path) -> None:
-    """An import of it waits for that, and is planned when the other object has gone meanwhile."""
+    """An import of it is planned, and has to look into the tenant before it sends."""
     with opened(tmp_path / "ledger.db") as ledger:
         import_rows(ledger, "r1", [valid(2, "a", "v1")])
         (row,) = planned(ledger, "r1")
@@ -281,12 +273,7 @@ def test_a_certificate_that_the_tenant_has_otherwise_is_looked_at_again(tmp_path
         assert unknown_rows(ledger, "r1") == []
 
         import_rows(ledger, "r2", [valid(2, "a", "v2")])
-        (told,) = report_rows(ledger, "r2", [State.UNKNOWN])
-        assert told.answer.message == "the tenant held an object like this with other values; it is looked at again"
-        assert unknown_rows(ledger, "r2") == [UnknownRow(row, "a", b"")]
-
-        settle(ledger, row, State.PLANNED)
-        assert replan_settled(ledger, "r2", updates=False) == 1
+        assert look_of(ledger, "r2") == "due"
         assert [each.body for each in planned(ledger, "r2")] == [body("a", "v2")]
         assert check_ledger(ledger) == []
 
@@ -315,24 +302,26 @@ def test_an_import_waits_for_a_change_with_an_unknown_outcome(tmp_path: Path, op
 # --- the tenant's objects
 
 
-def test_an_id_is_owned_until_its_object_is_deleted(tmp_path: Path) -> None:
-    """Objects of another scope, of other programs and deleted ones are nobody's; any number may be asked for."""
+def test_an_id_stays_owned_when_its_object_is_deleted(tmp_path: Path) -> None:
+    """Objects of another scope and of other programs are nobody's; what an undo deleted may still be listed."""
     path = tmp_path / "ledger.db"
     with opened(path) as ledger, opened(path, REHEARSAL) as rehearsal:
         import_rows(ledger, "r0", [valid(2, "z")])
         create(ledger, "r0", "deleted")
         undo(ledger, "u0", "r0")
         carry_out(ledger, "u0")
-        import_rows(ledger, "r1", [valid(2, "a"), valid(3, "b")])
-        for row, object_id in zip(planned(ledger, "r1"), ("id-1", "id-2"), strict=True):
+        import_rows(ledger, "r1", [valid(2, "a"), valid(3, "b"), valid(4, "z")])
+        for row, object_id in zip(planned(ledger, "r1"), ("id-1", "id-2", "id-3"), strict=True):
             move(ledger, row, State.CREATED, Answer(object_id=object_id))
         import_rows(ledger, "r2", [valid(2, "b", "v2")], updates=True)
         move(ledger, planned(ledger, "r2")[0], State.UNKNOWN)
         import_rows(rehearsal, "s1", [valid(2, "a")])
         create(rehearsal, "s1", "elsewhere")
+        undo(rehearsal, "t0", "s1")
+        carry_out(rehearsal, "t0")
 
         others = [f"other-{i}" for i in range(2_000)]
-        assert owned_ids(ledger, ["id-1", *others, "deleted", "elsewhere", "id-2"]) == {"id-1", "id-2"}
+        assert owned_ids(ledger, ["id-1", *others, "deleted", "elsewhere", "id-2"]) == {"id-1", "id-2", "deleted"}
         assert owned_ids(ledger, []) == set()
 
 
@@ -351,21 +340,62 @@ def test_planned_creates_are_found_by_their_keys(tmp_path: Path) -> None:
         assert first == PlannedRow(first.object_pk, first.row_pk, IOS, body("a", "v1"), 0, Operation.CREATE, "")
 
 
-def test_a_scope_is_new_until_something_was_sent_or_looked_for(tmp_path: Path) -> None:
-    """Planned and unsent rows say nothing of the tenant; an intent does, and a look into the tenant."""
+def look_of(ledger: Ledger, run_id: str) -> str:
+    """Return whether the run has to look into the tenant before it sends."""
+    return run_info(ledger, run_id).remote_check
+
+
+def test_a_look_is_due_in_a_collection_to_which_nothing_was_ever_sent(tmp_path: Path) -> None:
+    """Planned and unsent rows say nothing of the tenant; what was sent does, in its own collection and scope only."""
     path = tmp_path / "ledger.db"
     with opened(path) as ledger, opened(path, REHEARSAL) as rehearsal:
         import_rows(ledger, "r1", [valid(2, "a")])
-        set_remote_check(ledger, "r1", RemoteCheck.DUE)
         leave_unsent(ledger, "r1", "stopped")
-        import_rows(rehearsal, "s1", [valid(2, "a")])
-        assert (is_new_to_scope(ledger, "r1"), run_info(ledger, "r1").remote_check) == (True, "due")
-
         set_remote_check(ledger, "r1", RemoteCheck.DONE)
-        assert (is_new_to_scope(ledger, "r1"), run_info(ledger, "r1").remote_check) == (False, "done")
-        assert is_new_to_scope(rehearsal, "s1")
-        move(rehearsal, planned(rehearsal, "s1")[0], State.SENDING)
-        assert not is_new_to_scope(rehearsal, "s1")
+        import_rows(ledger, "r2", [valid(2, "a")])
+        set_remote_check(ledger, "r2", RemoteCheck.DONE)
+        move(ledger, planned(ledger, "r2")[0], State.SENDING)
+        import_rows(ledger, "r3", [valid(2, "b")])
+        import_rows(ledger, "r4", [valid(2, "c", collection=MACOS)])
+        import_rows(rehearsal, "s1", [valid(2, "a")])
+
+        assert [look_of(ledger, each) for each in ("r1", "r2", "r3", "r4")] == ["done", "done", "", "due"]
+        assert look_of(rehearsal, "s1") == "due"
+
+
+@pytest.mark.parametrize(
+    ("last", "due"), [(RemoteCheck.DUE, "due"), (RemoteCheck.STRANGERS, "due"), (RemoteCheck.DONE, "")]
+)
+def test_a_look_is_due_after_one_that_was_not_finished_or_found_strangers(
+    tmp_path: Path, last: RemoteCheck, due: str
+) -> None:
+    """Objects that nobody here knows of may be those of the next file."""
+    with opened(tmp_path / "ledger.db") as ledger:
+        import_rows(ledger, "r1", [valid(2, "a")])
+        create(ledger, "r1")
+        set_remote_check(ledger, "r1", last)
+        import_rows(ledger, "r2", [valid(2, "b")])
+
+        assert look_of(ledger, "r2") == due
+
+
+@pytest.mark.parametrize("state", [State.MISSING, State.REVERSED, State.CHANGED])
+def test_what_was_there_once_is_not_created_again_without_a_look(tmp_path: Path, state: State) -> None:
+    """Even when a run is told not to look: what was read or answered then may have been wrong."""
+    with opened(tmp_path / "ledger.db") as ledger:
+        import_rows(ledger, "r1", [valid(2, "a"), valid(3, "b")])
+        create(ledger, "r1")
+        with ledger.transaction() as connection:
+            connection.exec_driver_sql("UPDATE objects SET state = ? WHERE key = 'a'", (state.value,))
+        begin(ledger, "r2")
+        stage(ledger, "r2", [valid(2, "a")])
+        plan_run(ledger, "r2", looks=False)
+        begin(ledger, "r3")
+        stage(ledger, "r3", [valid(2, "c")])
+        plan_run(ledger, "r3", looks=False)
+
+        assert (look_of(ledger, "r2"), look_of(ledger, "r3")) == ("due", "")
+        assert [row.operation for row in planned(ledger, "r2")] == [Operation.CREATE]
 
 
 # --- retry

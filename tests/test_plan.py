@@ -133,7 +133,7 @@ def test_a_plan_tells_what_an_import_would_do_with_each_row(site: Site) -> None:
         "writes": 2,
         "least_s": 0.0,
         "shared_s": 0.0,
-        "tenant": "not checked",
+        "tenant": "not checked, an import checks it first",  # an object was undone, or changed by others, before
         "saved": "",
     }
 

@@ -12,6 +12,7 @@ from pipeline.graph import Timeouts
 from pipeline.run import import_files
 from pipeline.sending_run import Finished
 from pipeline.simulator import Fault, ReadFault, RunningSimulator, SimulatorSettings, running
+from pipeline.undo import undo_run
 
 LOST = (Fault.ERROR_504,)
 LOST_AFTER = (Fault.ERROR_504_AFTER,)
@@ -276,3 +277,107 @@ def test_a_lost_update_of_an_object_that_somebody_else_changed_is_told(site: Sit
 
     assert totals_of(finished) == {"changed": 1}
     assert (after["userDisplayName"], after["id"]) == ("Somebody Else", entity["id"])
+
+
+def test_an_old_copy_of_the_ledger_is_resumed_after_a_look(site: Site) -> None:
+    """What was sent after the copy was made is found in the tenant when `resume` is told to look there first."""
+    with running(SimulatorSettings(), clock=site.time.clock) as simulator:
+        site.imported(simulator.service_root, site.write("i.csv", devices(4)), most_rows=1)
+        copy = (site.folder / "state" / "ledger.db").read_bytes()
+        site.resumed(simulator.service_root)
+        (site.folder / "state" / "ledger.db").write_bytes(copy)
+        finished = site.resumed(simulator.service_root, check_remote=True)
+        state = simulator.state()
+
+    assert (finished.exit_code, totals_of(finished)) == (ExitCode.OK, {"already there": 3, "created": 1})
+    assert (state.objects, state.duplicates) == (4, 0)
+
+
+def test_a_lost_ledger_doubles_nothing_file_by_file(site: Site) -> None:
+    """A new ledger looks again for each file as long as the tenant has objects that it knows nothing of."""
+    with running(SimulatorSettings(), clock=site.time.clock) as simulator:
+        files = [site.write(f"{number}.csv", devices(3, first=1 + 3 * number)) for number in range(3)]
+        for file in files:
+            site.imported(simulator.service_root, file)
+        for each in (site.folder / "state").iterdir():
+            each.unlink()
+        again = [totals_of(site.imported(simulator.service_root, file)) for file in files]
+        reads = gets(simulator)
+        more = site.imported(simulator.service_root, site.write("more.csv", devices(1, first=90)))
+        state = simulator.state()
+
+    assert again == [{"already there": 3}] * 3
+    assert (totals_of(more), state.objects, state.duplicates) == ({"created": 1}, 10, 0)
+    assert state.reads == reads  # by then the ledger knows every object
+
+
+def test_a_value_that_an_update_cannot_take_away_is_told(site: Site) -> None:
+    """A property that is there and that the row leaves empty keeps the row from being `updated`: it stays `changed`."""
+    site.config += "optional: [userDisplayName]\n"
+    with running(SimulatorSettings(), clock=site.time.clock) as simulator:
+        site.imported(simulator.service_root, site.write("i.csv", devices(2)))
+        site.config = site.config.replace("send: {", "send: {on_changed: update, ")
+        rows = [cells_of(1, userDisplayName=""), cells_of(2, userDisplayName="Max Example")]
+        finished = site.imported(simulator.service_root, site.write("changed.csv", rows))
+        state = simulator.state()
+
+    assert totals_of(finished) == {"changed": 1, "updated": 1}
+    assert (state.patched, object_of(simulator)["userDisplayName"]) == (1, "Erika Example")
+    assert "an update cannot take a value away" in report_of(finished)["causes"][0]["example_message"]
+
+
+@pytest.mark.parametrize("operation", ["update", "delete"])
+def test_a_write_that_never_works_ends(site: Site, operation: str) -> None:
+    """An update or delete whose answer is lost three times without effect is left unsent; nothing goes on for ever."""
+    faults = {f"{operation}_script": (Fault.ERROR_500,) * 50}
+    with running(SimulatorSettings(**faults), clock=site.time.clock) as simulator:
+        first = site.imported(simulator.service_root, site.write("i.csv", devices(1)))
+        if operation == "update":
+            site.config = site.config.replace("send: {", "send: {on_changed: update, ")
+            changed = site.write("changed.csv", devices(1, userDisplayName="Max Example"))
+            finished = site.imported(simulator.service_root, changed)
+        else:
+            finished = undo_run(first.summary.run.id, site.job(simulator.service_root), include_adopted=False)
+        state = simulator.state()
+
+    assert (finished.exit_code, totals_of(finished)) == (ExitCode.UNSETTLED, {"unsent": 1})
+    assert (state.writes, state.objects) == (1 + 3, 1)
+
+
+def test_a_service_that_does_not_find_to_delete_what_it_shows_is_not_believed(site: Site) -> None:
+    """404 to the DELETE of an object that is there means another fault than its absence: nothing is called reversed."""
+    with running(SimulatorSettings(delete_script=(Fault.NOT_FOUND_404,) * 9), clock=site.time.clock) as simulator:
+        first = site.imported(simulator.service_root, site.write("i.csv", devices(1)))
+        finished = undo_run(first.summary.run.id, site.job(simulator.service_root), include_adopted=False)
+        state = simulator.state()
+
+    assert (finished.exit_code, totals_of(finished)) == (ExitCode.UNSETTLED, {"unsent": 1})
+    assert state.objects == 1
+
+
+def test_an_object_that_is_not_visible_yet_is_deleted_all_the_same(site: Site) -> None:
+    """What is read may lag behind: an undo right after the import deletes what no list shows yet."""
+    with running(SimulatorSettings(read_delay_s=600.0), clock=site.time.clock) as simulator:
+        first = site.imported(simulator.service_root, site.write("i.csv", devices(3)))
+        finished = undo_run(first.summary.run.id, site.job(simulator.service_root), include_adopted=False)
+        state = simulator.state()
+
+    assert (finished.exit_code, totals_of(finished)) == (ExitCode.OK, {"reversed": 3})
+    assert (state.objects, state.deleted) == (0, 3)
+
+
+def test_an_older_run_does_not_undo_a_newer_one(site: Site) -> None:
+    """A row that waited, while a later run sent newer values, is unsent: `resume` never goes back in time."""
+    settings = SimulatorSettings(update_script=(Fault.ERROR_500,), read_script=(ReadFault.FORBIDDEN_403,) * 2)
+    with running(settings, clock=site.time.clock) as simulator:
+        root = simulator.service_root
+        site.imported(root, site.write("1.csv", devices(1)), check_remote=False)
+        site.config = site.config.replace("send: {", "send: {on_changed: update, ")
+        site.imported(root, site.write("2.csv", devices(1, userDisplayName="Two")))
+        waiting = site.imported(root, site.write("3.csv", devices(1, userDisplayName="Three")))
+        newest = site.imported(root, site.write("4.csv", devices(1, userDisplayName="Four")))
+        again = site.resumed(root, waiting.summary.run.id)
+
+    assert (totals_of(waiting), totals_of(newest)) == ({"unknown": 1}, {"updated": 1})
+    assert totals_of(again) == {"unsent": 1}
+    assert object_of(simulator)["userDisplayName"] == "Four"

@@ -1,5 +1,6 @@
 """Sending again: what the service refused, after the tenant was mended; what `verify` has proven missing."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -160,6 +161,20 @@ def test_an_import_creates_what_is_missing_too(site: Site) -> None:
 # --- what is asked and refused
 
 
+def test_a_restored_ledger_doubles_nothing_when_it_is_resumed_with_a_look(site: Site) -> None:
+    """A copy of the ledger does not know what was sent since: --check-remote finds it, and only the rest is sent."""
+    with running(SimulatorSettings(), clock=site.time.clock) as simulator:
+        site.imported(simulator.service_root, site.write("inventory.csv", devices(6)), most_rows=2)
+        shutil.copytree(site.folder / "state", site.folder / "copy")
+        site.resumed(simulator.service_root, most_rows=2)
+        shutil.rmtree(site.folder / "state")
+        shutil.copytree(site.folder / "copy", site.folder / "state")
+        ended = site.resumed(simulator.service_root, check_remote=True)
+
+        assert (simulator.state().objects, simulator.state().duplicates) == (6, 0)
+    assert (ended.exit_code, totals_of(ended)) == (ExitCode.OK, {"already there": 2, "created": 4})
+
+
 def test_a_run_of_another_tenant_is_not_retried(site: Site) -> None:
     """A retry goes to the tenant that the run went to, and to no other."""
     with refusing(site) as (simulator, finished):
@@ -167,6 +182,24 @@ def test_a_run_of_another_tenant_is_not_retried(site: Site) -> None:
             retried(site, "http://127.0.0.1:9/beta", finished.summary.run.id)
 
         assert simulator.state().writes == 3
+
+
+def test_the_command_line_resumes_with_a_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`resume --check-remote` does not send what the tenant has got meanwhile."""
+    move_to(tmp_path, monkeypatch)
+    write_csv(Path("a.csv"), devices(2))
+    with running(SimulatorSettings()) as simulator:
+        here = ("--graph-url", simulator.service_root)
+        call("import", "a.csv", "--limit", "1", *here)
+        (stored,) = simulator.objects()
+        names = ("deviceDisplayName", "certificateSerialNumber", "certificateThumbprint")
+        changed = {name: cells_of(2)[name] for name in names}
+        simulator.put(IOS, {name: text for name, text in stored.entity.items() if name != "id"} | changed)
+
+        called = call("resume", "--check-remote", *here)
+
+        assert (called.code, simulator.state().objects) == (ExitCode.OK, 2)
+    assert "2 rows read = 1 already there + 1 created" in called.stdout
 
 
 def test_the_command_line_retries_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

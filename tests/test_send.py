@@ -202,7 +202,7 @@ def test_three_failed_canaries_stop_their_collection_only(site: Site) -> None:
     result, state = sent(site, SimulatorSettings(script=script), rows, workers=1)
 
     why = (
-        "the first 3 rows of this collection all failed, the last with: "
+        "the first 3 rows of this collection were refused or got no usable answer, the last with: "
         "HTTP 413 RequestEntityTooLarge The request is too large."
     )
     assert (result.stop, result.stopped_collections, state.writes) == (None, 1, 5)

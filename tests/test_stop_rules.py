@@ -510,7 +510,8 @@ def test_a_damaged_ledger_sends_nothing_and_its_copy_goes_on(
 
     assert str(refused.value).startswith(
         f"{ledger_of(site)}: the ledger cannot be used ({reason}); if it is damaged, keep it and the files beside it, "
-        "and restore a copy, or name another place with --state: an import with a new ledger looks into the tenant "
+        "and restore a copy, then `resume` or `import` with --check-remote, because a copy does not know what was sent "
+        "since; or name another place with --state: an import with a new ledger looks into the tenant "
     )
     assert writes == 5
     assert (resumed.exit_code, totals_of(resumed), state.duplicates) == (ExitCode.OK, {"created": 60}, 0)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from pipeline.report import NextStep
 from pipeline.run import Finished, report_run
 from pipeline.send import Progress
 from pipeline.session import Question
-from pipeline.simulator import Fault, RunningSimulator, SimulatorSettings, running
+from pipeline.simulator import Fault, ReadFault, RunningSimulator, SimulatorSettings, running
 from pipeline.undo import undo_run
 from pipeline.verify import verify_run
 
@@ -146,9 +147,38 @@ def test_adopted_objects_go_only_when_they_are_included(site: Site, includes: bo
         "adopted objects that are left alone: 1; the run did not see itself create them, and --include-adopted deletes "
         "them too"
     )
+    code = ExitCode.OK if includes else ExitCode.UNSETTLED
     assert totals_of(finished) == {"created": 3}
-    assert (ended.exit_code, totals_of(ended)) == (ExitCode.OK, {"reversed": 3 if includes else 2})
+    assert (ended.exit_code, totals_of(ended)) == (code, {"reversed": 3 if includes else 2})
     assert (told in site.notes) is not includes
+
+
+def test_where_all_objects_are_adopted_nothing_is_deleted_and_it_is_said_how(site: Site) -> None:
+    """That nothing is left to undo would be false: the objects are there, and --include-adopted deletes them."""
+    with imported(site, 2, SimulatorSettings(script=(Fault.DROP_AFTER,) * 2)) as (simulator, finished):
+        ended = undone(site, simulator.service_root, finished)
+
+        assert len(simulator.objects()) == 2
+    assert (ended.exit_code, site.questions, runs_in(site)) == (ExitCode.UNSETTLED, [], {"import": 1})
+    assert site.notes[-1] == (
+        "adopted objects that are left alone: all 2; the run did not see itself create them, and --include-adopted "
+        "deletes them too"
+    )
+
+
+def test_what_the_tenant_had_before_the_run_is_never_deleted(site: Site) -> None:
+    """An object that the look before the import found is not the run's, with --include-adopted neither."""
+    with imported(site, 1) as (simulator, _):
+        shutil.rmtree(site.folder / "state")
+        again = site.imported(simulator.service_root, site.folder / "inventory.csv")
+        ended = undone(site, simulator.service_root, again, include_adopted=True)
+
+        assert len(simulator.objects()) == 1
+    assert totals_of(again) == {"already there": 1}
+    assert (ended.exit_code, site.questions) == (ExitCode.OK, [])
+    assert site.notes[-1] == (
+        f"run {again.summary.run.id} has created nothing that is still there: there is nothing to undo"
+    )
 
 
 def lose_the_answer_of_row_3(site: Site) -> None:
@@ -199,6 +229,109 @@ def test_ctrl_c_before_the_question_deletes_nothing(site: Site) -> None:
         assert len(simulator.objects()) == 2
     assert (ended.exit_code, ended.stop_message) == (ExitCode.INTERRUPTED, "interrupted, so nothing was deleted")
     assert (site.questions, runs_in(site)) == ([], {"import": 1})
+
+
+# --- what other runs have to do with it
+
+
+def updated(site: Site, service_root: str, number: int) -> Finished:
+    """Import new values for the device of that number, which update its object."""
+    site.config = site.config.replace("send: {max", "send: {on_changed: update, max")
+    path = site.write("update.csv", [cells_of(number, userDisplayName="Max")])
+    return site.imported(service_root, path, check_remote=False)
+
+
+def test_what_a_later_run_has_updated_is_kept_and_that_run_named(site: Site) -> None:
+    """The other objects go; exit code 4 says that not all of them did, each time. The later run created none."""
+    with imported(site, 2) as (simulator, finished):
+        later = updated(site, simulator.service_root, 1)
+        ended, again = (undone(site, simulator.service_root, finished) for _ in range(2))
+        of_update = undone(site, simulator.service_root, later)
+
+        assert names_in(simulator) == ["PHONE-0001"]
+    kept = f"objects that run {later.summary.run.id} has updated since, and that are kept: 1"
+    assert (ended.exit_code, totals_of(ended)) == (ExitCode.UNSETTLED, {"reversed": 1})
+    assert (again.exit_code, of_update.exit_code) == (ExitCode.UNSETTLED, ExitCode.UNSETTLED)
+    assert site.notes[-3:] == [kept, kept, "objects that are left because the run has updated, not created them: 1"]
+    assert ([each.rows for each in site.questions], runs_in(site)) == ([1], {"import": 2, "undo": 1})
+
+
+@contextmanager
+def doubting(
+    site: Site, fault: Fault, *read_faults: ReadFault, count: int = 2
+) -> Iterator[tuple[RunningSimulator, Finished, Finished]]:
+    """Yield a simulator, the run that has created the objects there, and one whose update of the first is unknown."""
+    settings = SimulatorSettings(update_script=(fault,), read_script=(ReadFault.FORBIDDEN_403, *read_faults))
+    with running(settings, clock=site.time.clock) as simulator:
+        path = site.write("inventory.csv", devices(count))
+        finished = site.imported(simulator.service_root, path, check_remote=False)
+        later = updated(site, simulator.service_root, 1)
+        assert totals_of(later) == {"unknown": 1}
+        yield simulator, finished, later
+
+
+def test_an_update_in_doubt_that_came_to_nothing_does_not_save_its_object(site: Site) -> None:
+    """It is read back first, and the undo takes the object; the update's run then says what to do with its row."""
+    with doubting(site, Fault.ERROR_504) as (simulator, finished, later):
+        ended = undone(site, simulator.service_root, finished)
+        resumed = site.resumed(simulator.service_root, later.summary.run.id)
+
+        assert simulator.objects() == ()
+    assert (ended.exit_code, totals_of(ended)) == (ExitCode.OK, {"reversed": 2})
+    assert [each.rows for each in site.questions] == [2]
+    assert (resumed.exit_code, totals_of(resumed)) == (ExitCode.UNSETTLED, {"unsent": 1})
+    assert resumed.summary.next_steps == (
+        NextStep(
+            "import the unsent rows again, whose object was taken away:",
+            f"certstate import {later.folder / 'errors.csv'}",
+        ),
+    )
+
+
+def test_an_update_in_doubt_that_took_effect_saves_its_object(site: Site) -> None:
+    """Once it is read back the object is the later run's: it is not asked about, and kept."""
+    with doubting(site, Fault.ERROR_504_AFTER) as (simulator, finished, later):
+        ended = undone(site, simulator.service_root, finished)
+
+        assert names_in(simulator) == ["PHONE-0001"]
+    assert (ended.exit_code, totals_of(ended)) == (ExitCode.UNSETTLED, {"reversed": 1})
+    assert [each.rows for each in site.questions] == [1]
+    assert f"objects that run {later.summary.run.id} has updated since, and that are kept: 1" in site.notes
+
+
+def test_what_stays_in_doubt_is_not_deleted_and_the_run_to_resume_is_named(site: Site) -> None:
+    """The question counts what will be deleted, and 7 says that something is in doubt."""
+    with doubting(site, Fault.ERROR_504, ReadFault.FORBIDDEN_403) as (simulator, finished, later):
+        ended = undone(site, simulator.service_root, finished)
+
+        assert names_in(simulator) == ["PHONE-0001"]
+    assert (ended.exit_code, totals_of(ended)) == (ExitCode.UNKNOWN_ROWS, {"reversed": 1})
+    assert [each.rows for each in site.questions] == [1]
+    assert (
+        f"objects that are left because the answer to a request of run {later.summary.run.id} was lost: 1; settle that "
+        f"first, then undo again: certstate resume {later.summary.run.id}"
+    ) in site.notes
+
+
+def test_with_nothing_but_doubt_there_is_no_question_and_no_undo(site: Site) -> None:
+    """An undo that can delete nothing asks nothing and leaves no run behind, and does not say that all is well."""
+    with doubting(site, Fault.ERROR_504, ReadFault.FORBIDDEN_403, count=1) as (simulator, finished, _):
+        ended = undone(site, simulator.service_root, finished)
+
+        assert names_in(simulator) == ["PHONE-0001"]
+    assert (ended.exit_code, site.questions, runs_in(site)) == (ExitCode.UNKNOWN_ROWS, [], {"import": 2})
+
+
+def test_an_undo_that_goes_on_tells_what_it_leaves_as_well(site: Site) -> None:
+    """The part of it that was left for later does not make the object forgotten that a later run has updated."""
+    with imported(site, 3) as (simulator, finished):
+        later = updated(site, simulator.service_root, 1)
+        undone(site, simulator.service_root, finished, most_rows=1)
+        ended = undone(site, simulator.service_root, finished)
+
+        assert names_in(simulator) == ["PHONE-0001"]
+    assert (ended.exit_code, totals_of(ended)) == (ExitCode.UNSETTLED, {"reversed": 2})
+    assert site.notes[-1] == f"objects that run {later.summary.run.id} has updated since, and that are kept: 1"
 
 
 # --- what goes wrong on the way

@@ -27,8 +27,8 @@ from pipeline.errors import ExitCode, LockHeldError, UsageError
 from pipeline.ledger import hold_lock
 from pipeline.model import RunInfo, Scope, SourceInfo
 from pipeline.report import NextStep, Result, Verification, VerifiedRow, verification_document
-from pipeline.run import Finished, report_run
-from pipeline.simulator import ReadFault, RunningSimulator, SimulatorSettings, StoredObject, running
+from pipeline.run import Finished, report_run, retry_run
+from pipeline.simulator import Fault, ReadFault, RunningSimulator, SimulatorSettings, StoredObject, running
 from pipeline.undo import undo_run
 from pipeline.verify import Verified, verify_run
 
@@ -218,6 +218,11 @@ def test_only_the_run_that_wrote_last_answers_for_an_object(site: Site) -> None:
 
     assert totals_of(later) == {"updated": 1}
     assert [results_of(each) for each in ended] == [{"PHONE-0002": "verified"}, {"PHONE-0001": "verified"}]
+    verify_later = NextStep(
+        "verify the run that has updated other objects of this one since:",
+        f"certstate verify {later.summary.run.id}",
+    )
+    assert [each.verification.next_steps for each in ended] == [(verify_later,), ()]
 
 
 def test_a_run_that_created_nothing_has_nothing_to_verify(site: Site) -> None:
@@ -489,6 +494,105 @@ def test_the_missing_row_stays_told_by_the_runs_own_report(site: Site) -> None:
     assert totals_of(reported) == {"created": 1, "missing": 1}
 
 
+# --- what other runs have to do with it
+
+
+def updating(site: Site) -> None:
+    """Let later imports update what was changed."""
+    site.config = site.config.replace("send: {", "send: {on_changed: update, ")
+
+
+def test_what_another_run_found_missing_is_told_with_the_command_that_creates_it(site: Site) -> None:
+    """A run whose object is gone, as a later run has seen, is not well: exit code 4, and that run is to be retried."""
+    with imported(site, 2) as (simulator, first):
+        remove(simulator, "PHONE-0001")
+        updating(site)
+        later = site.imported(
+            simulator.service_root, site.write("b.csv", [cells_of(1, userDisplayName="Max")]), check_remote=False
+        )
+        ended = verified(site, simulator.service_root, first)
+        retried = retry_run(later.summary.run.id, site.job(simulator.service_root), missing=True)
+
+        assert (simulator.state().objects, simulator.state().duplicates) == (2, 0)
+    later_id = later.summary.run.id
+    assert totals_of(later) == {"missing": 1}
+    assert (ended.exit_code, results_of(ended)) == (ExitCode.UNSETTLED, {"PHONE-0002": "verified"})
+    assert ended.verification.missing_by_run == {later_id: 1}
+    assert document_of(ended)["missing_by_run"] == {later_id: 1}
+    assert ended.verification.next_steps == (
+        NextStep("create what is missing again:", f"certstate retry {later_id} --missing"),
+    )
+    assert (retried.exit_code, totals_of(retried)) == (ExitCode.OK, {"created": 1})
+
+
+def test_a_missing_object_that_another_run_has_a_request_for_is_that_runs(site: Site) -> None:
+    """Where an update of the object is in doubt `retry` sends nothing: the step is to resume that run, which tells on.
+
+    The object is created again in the end, once, with the newest values.
+    """
+    settings = SimulatorSettings(update_script=(Fault.ERROR_504,), read_script=(ReadFault.FORBIDDEN_403,))
+    with running(settings, clock=site.time.clock) as simulator:
+        path = site.write("a.csv", devices(1))
+        first = site.imported(simulator.service_root, path, check_remote=False)
+        updating(site)
+        path = site.write("b.csv", devices(1, userDisplayName="Max"))
+        later = site.imported(simulator.service_root, path, check_remote=False)
+        remove(simulator, "PHONE-0001")
+        ended = verified(site, simulator.service_root, first)
+        reported = report_run(first.summary.run.id, site.job(simulator.service_root))
+        resumed = site.resumed(simulator.service_root, later.summary.run.id)
+        retried = retry_run(later.summary.run.id, site.job(simulator.service_root), missing=True)
+
+        (stored,) = simulator.objects()
+    later_id = later.summary.run.id
+    steps = (NextStep(f"finish what run {later_id} began with missing objects:", f"certstate resume {later_id}"),)
+    assert totals_of(later) == {"unknown": 1}
+    assert (ended.exit_code, results_of(ended)) == (ExitCode.UNSETTLED, {"PHONE-0001": "missing"})
+    assert (ended.verification.next_steps, reported.summary.next_steps) == (steps, steps)
+    assert resumed.summary.next_steps == (
+        NextStep("send the missing rows again:", f"certstate retry {later_id} --missing"),
+    )
+    assert (retried.exit_code, totals_of(retried)) == (ExitCode.OK, {"created": 1})
+    assert stored.entity["userDisplayName"] == "Max"
+
+
+def test_an_unsent_update_whose_object_went_missing_is_to_be_imported_again(site: Site) -> None:
+    """Nothing sends such a row any more: its run ends with 4 and says so, until an import stands in for it."""
+    settings = SimulatorSettings(update_script=(Fault.FORBIDDEN_403,))
+    with imported(site, 1, settings) as (simulator, first):
+        updating(site)
+        later = site.imported(simulator.service_root, site.write("b.csv", devices(1, userDisplayName="Max")))
+        remove(simulator, "PHONE-0001")
+        verified(site, simulator.service_root, first)
+        resumed = site.resumed(simulator.service_root, later.summary.run.id)
+        again = site.imported(simulator.service_root, later.folder / "errors.csv")
+        last = site.resumed(simulator.service_root, later.summary.run.id)
+
+        (stored,) = simulator.objects()
+    assert (resumed.exit_code, totals_of(resumed)) == (ExitCode.UNSETTLED, {"unsent": 1})
+    assert resumed.summary.next_steps == (
+        NextStep(
+            "import the unsent rows again, whose object was taken away:",
+            f"certstate import {later.folder / 'errors.csv'}",
+        ),
+    )
+    assert (totals_of(again), stored.entity["userDisplayName"]) == ({"created": 1}, "Max")
+    assert (last.exit_code, last.summary.next_steps) == (ExitCode.OK, ())
+
+
+def test_an_unsent_update_that_a_later_import_made_needless_is_settled(site: Site) -> None:
+    """When the old values are imported again there is nothing left to do for the row: importing it would undo that."""
+    settings = SimulatorSettings(update_script=(Fault.FORBIDDEN_403,))
+    with imported(site, 1, settings) as (simulator, _):
+        updating(site)
+        later = site.imported(simulator.service_root, site.write("b.csv", devices(1, userDisplayName="Max")))
+        again = site.imported(simulator.service_root, site.folder / "inventory.csv")
+        resumed = site.resumed(simulator.service_root, later.summary.run.id)
+
+    assert (totals_of(later), totals_of(again)) == ({"unsent": 1}, {"already there": 1})
+    assert (resumed.exit_code, totals_of(resumed), resumed.summary.next_steps) == (ExitCode.OK, {"unsent": 1}, ())
+
+
 # --- the command line
 
 
@@ -536,12 +640,29 @@ def test_the_summary_fits_80_columns_and_ends_with_the_next_command(shell: Runni
         "error    missing, 1 row\n"
         "         row 4\n"
         "         the object is not in the tenant any more\n"
-        "         -> `certstate retry RUN --missing` creates it again\n\n"
+        "         -> the next commands create it again\n\n"
         "3 rows created = 1 verified + 1 differs + 1 missing\n\n"
         f"Report: runs/{run}/verify.csv\n"
         "Next: create what is missing again:\n"
         f"      certstate retry {run} --missing --graph-url {shell.service_root}\n"
     )
+
+
+def test_what_another_run_found_missing_is_printed(shell: RunningSimulator) -> None:
+    """A run of which nothing is left to look for says what became of its objects, and what to do."""
+    run, here = run_of_folder(), ("--graph-url", shell.service_root)
+    config = Path("config.yaml")
+    config.write_text(config.read_text("utf-8").replace("send: {", "send: {on_changed: update, "), "utf-8")
+    for each in shell.objects():
+        shell.remove(each.collection, str(each.entity["id"]))
+    write_csv(Path("b.csv"), devices(3, userDisplayName="Max"))
+    later = json.loads(call("--output", "json", "import", "b.csv", "--no-check-remote", *here).stdout)["run"]["id"]
+
+    called = call("verify", run, "--wait-s", "0", *here)
+
+    assert called.code == ExitCode.UNSETTLED
+    assert f"3 more objects of this run missing, according to run {later}" in " ".join(called.stdout.split())
+    assert f"\n      certstate retry {later} --missing --graph-url {shell.service_root}\n" in called.stdout
 
 
 def test_json_is_the_document_that_was_written(shell: RunningSimulator) -> None:

@@ -68,7 +68,7 @@ Quota = Annotated[str | None, typer.Option("--quota", metavar="N/Ns", help="Writ
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Send at most so many rows.")]
 Missing = Annotated[bool, typer.Option("--missing", help="Those that verify found missing, instead of rejected ones.")]
 IncludeAdopted = Annotated[
-    bool, typer.Option("--include-adopted", help="Also objects that the run found and did not see itself create.")
+    bool, typer.Option("--include-adopted", help="Also objects whose answer was lost and that were found again.")
 ]
 WaitS = Annotated[float, typer.Option("--wait-s", metavar="S", min=0, help="Seconds to look again for what is absent.")]
 RowNumber = Annotated[
@@ -87,6 +87,9 @@ CheckRemote = Annotated[
     typer.Option(
         "--check-remote/--no-check-remote", help="Skip what the tenant has already; else a new ledger does so."
     ),
+]
+LookFirst = Annotated[
+    bool, typer.Option("--check-remote", help="Skip what the tenant has already: for a restored copy of the ledger.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where there is no terminal.")]
 

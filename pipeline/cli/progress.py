@@ -114,7 +114,7 @@ class Reporter:
         tell(f"{seen.phase}: {self.words()}")
 
     def _take_progress(self, phase: str, progress: Progress) -> None:
-        failed = f"{progress.failed:,} failed" if progress.failed else ""
+        failed = f"{progress.failed:,} failed or in doubt" if progress.failed else ""
         ends_at = self._clock() + progress.eta_s
         self._take(phase, progress.settled, progress.planned, ends_at, (failed, progress.pause))
 

@@ -15,6 +15,7 @@ def resume_verb(
     concurrency: o.Concurrency = None,
     quota: o.Quota = None,
     limit: o.Limit = None,
+    check_remote: o.LookFirst = False,
     yes: o.Yes = False,
 ) -> None:
     """Go on with the rows of a run that are still to be sent.
@@ -29,6 +30,7 @@ def resume_verb(
         quota=quota,
         most_rows=limit,
         is_confirmed=yes,
+        check_remote=check_remote or None,
     )
     with ending(context.obj):
         from pipeline.cli.jobs import finish
@@ -77,7 +79,7 @@ def verify_verb(
     graph_url: o.GraphUrl = None,
     state: o.State = None,
 ) -> None:
-    """Read back what a run created and compare it; changes nothing.
+    """Read back what a run created and compare it; sends nothing.
 
     RUN is a run's id or its last six characters. What is absent is looked for
     again until it is there, or proven to be missing.

@@ -51,6 +51,9 @@ def show_verified(console: Console, verified: Verified) -> None:
     console.print()
     style = "" if verification.is_balanced else "bold red"
     print_wrapped(console, verification.conservation_line, style=style)
+    for run_id, missing in verification.missing_by_run.items():
+        objects = counted(missing, "more object")
+        print_wrapped(console, f"{objects} of this run missing, according to run {run_id}", style="bold")
     if verification.stop_message:
         print_wrapped(console, f"Stopped: {verification.stop_message}", style="bold red")
     console.print()

@@ -361,6 +361,6 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.REJECTED_BEFORE: Meaning(
         WARNING,
         "the service refused the same values before; the row was not sent again",
-        "correct the row; with the same values it is not sent again, also if it was the tenant that was wrong",
+        "correct the row; if it was the tenant that was wrong and is mended, `certstate retry RUN` sends it again",
     ),
 }

@@ -3,6 +3,7 @@
 from pipeline.ledger.actions import ActionCount, PlannedAction, action_counts, planned_actions
 from pipeline.ledger.check import check_ledger
 from pipeline.ledger.copying import copy_ledger
+from pipeline.ledger.holdings import Holding, holdings, orphaned_rows
 from pipeline.ledger.planning import plan_run, replan_settled
 from pipeline.ledger.sending import (
     PlannedLane,
@@ -14,7 +15,6 @@ from pipeline.ledger.sending import (
     planned_lanes,
 )
 from pipeline.ledger.settling import (
-    is_new_to_scope,
     owned_ids,
     planned_by_key,
     set_remote_check,
@@ -54,6 +54,7 @@ __all__ = [
     "ActionCount",
     "CreatedRow",
     "Event",
+    "Holding",
     "Ledger",
     "LedgerSize",
     "NewRun",
@@ -77,11 +78,12 @@ __all__ = [
     "find_open_undo",
     "find_run",
     "hold_lock",
-    "is_new_to_scope",
+    "holdings",
     "leave_unsent",
     "ledger_size",
     "next_planned",
     "open_ledger",
+    "orphaned_rows",
     "owned_ids",
     "placed_findings",
     "plan_again",

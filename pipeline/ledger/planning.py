@@ -1,6 +1,22 @@
 """The plan: what is done with each row, now that all files are read. The import-again table of the design."""
 
-from sqlalchemy import Connection, and_, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from pipeline.findings import Code, finding
 from pipeline.identity import KEY_VERSION
@@ -8,20 +24,26 @@ from pipeline.ledger.repeated import set_conflicting, set_duplicate
 from pipeline.ledger.schema import because, objects, rows, runs
 from pipeline.ledger.staging import staged_of
 from pipeline.ledger.store import Ledger, now
-from pipeline.ledger.transitions import PENDING, TAKER, THERE, explain, leave_to, restore_objects, take_objects
-from pipeline.model import Operation, State
+from pipeline.ledger.transitions import PENDING, TAKER, THERE, TO_SEND, explain, leave_to, restore_objects, take_objects
+from pipeline.model import Operation, RemoteCheck, State
 
-UNSETTLED = (State.SENDING, State.UNKNOWN, State.CHANGED)
-"""States of an object of which the tenant must be asked first. Changed: it has one that this ledger never created."""
+UNSETTLED = (State.SENDING, State.UNKNOWN)
+"""States of an object of which the tenant must be asked first."""
 
-NOT_OURS = "the tenant has an object for this device and certificate that this ledger did not create, with other values"
+ONCE_THERE = (State.MISSING, State.REVERSED, State.CHANGED)
+"""States of an object that was in the tenant, ours or another's: nobody creates it anew without a look."""
 
 
-def plan_run(ledger: Ledger, run_id: str, *, updates: bool = False) -> None:
+def plan_run(ledger: Ledger, run_id: str, *, updates: bool = False, looks: bool | None = None) -> None:
     """Decide for each staged row what is done with it: the import-again table of the design, in one transaction.
 
     Staged rows become duplicate, conflicting, already there, rejected before, changed, unknown or planned. With
-    `updates` a row that would be changed is planned as an update of its object.
+    `updates` a row that would be changed is planned as an update of its object, unless it lacks a value that the object
+    has: an update cannot take a value away.
+
+    A look into the tenant becomes due with `looks`, or where that is None: when the run is the first to create in one
+    of its collections, or when the last look was not finished or found objects of others. It is due in any case when
+    what was there once is to be created again.
     """
     with ledger.transaction() as connection:
         set_conflicting(connection, run_id)
@@ -30,24 +52,26 @@ def plan_run(ledger: Ledger, run_id: str, *, updates: bool = False) -> None:
         connection.execute(update(rows).where(staged_of(run_id), same_key).values(object_pk=objects.c.pk))
         _set_by_object(connection, run_id, State.STAGED, updates=updates)
         _add_objects(connection, ledger.scope_pk, run_id)
+        if looks or (looks is None and _knows_too_little(connection, ledger.scope_pk, run_id)):
+            _make_look_due(connection, run_id)
         connection.execute(update(runs).where(runs.c.id == run_id).values(planned_at=now()))
 
 
 def replan_settled(ledger: Ledger, run_id: str, *, updates: bool) -> int:
     """Plan the run's rows that waited for a row of another run, now that it is settled; return how many.
 
-    They go by the rules of `plan_run`. A row whose object turned out to be one that the tenant holds with other values,
-    and that this ledger never created, is changed.
+    They go by the rules of `plan_run`. Where a later run has the object by now, its values count: the row is unsent.
     """
-    owner_changed = and_(objects.c.state == State.CHANGED, objects.c.row_pk != rows.c.pk)
     waiting = and_(rows.c.run_id == run_id, rows.c.state == State.UNKNOWN)
-    not_ours = exists().where(objects.c.pk == rows.c.object_pk, owner_changed)
     count = select(func.count()).where(waiting)
     with ledger.transaction() as connection:
         before = connection.execute(count).scalar_one()
-        not_ours_now = and_(waiting, not_ours)
-        connection.execute(explain(not_ours_now, finding(Code.CHANGED, NOT_OURS)))
-        connection.execute(update(rows).where(not_ours_now).values(**because(State.CHANGED, None)))
+        own, owner = runs.alias("own"), runs.alias("owner")
+        is_later = and_(own.c.id == run_id, owner.c.id == objects.c.run_id, owner.c.number > own.c.number)
+        settled = and_(objects.c.pk == rows.c.object_pk, objects.c.state.not_in(UNSETTLED))
+        outdated = exists().where(settled, is_later)
+        message = "a later run has newer values for this object, so these are not sent"
+        connection.execute(update(rows).where(waiting, outdated).values(**because(State.UNSENT, message)))
         _set_by_object(connection, run_id, State.UNKNOWN, updates=updates)
         return before - connection.execute(count).scalar_one()
 
@@ -64,19 +88,32 @@ def _set_by_object(connection: Connection, run_id: str, state: State, *, updates
     there = objects.c.state.in_(THERE)
     refused = and_(or_(there, objects.c.state == State.REJECTED), objects.c.refused_fingerprint == rows.c.fingerprint)
     judged = and_(rows.c.run_id == run_id, rows.c.state == state)
-    changed = {"state": State.PLANNED, "operation": Operation.UPDATE} if updates else {"state": State.CHANGED}
+    updated = {"state": State.PLANNED, "operation": Operation.UPDATE}
+
+    def matching(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+        return exists().where(objects.c.pk == rows.c.object_pk, objects.c.row_pk != rows.c.pk, condition)
+
+    if updates:
+        connection.execute(
+            explain(and_(judged, matching(and_(there, TAKES_A_VALUE_AWAY))), finding(Code.CHANGED, EMPTIES))
+        )
     for values, condition in (
         (ALREADY_THERE, and_(there, objects.c.fingerprint == rows.c.fingerprint)),
         ({"state": State.REJECTED_BEFORE}, refused),
-        (changed, there),
+        (updated, and_(there, not_(TAKES_A_VALUE_AWAY)) if updates else false()),
+        ({"state": State.CHANGED}, there),
     ):
-        matches = exists().where(objects.c.pk == rows.c.object_pk, objects.c.row_pk != rows.c.pk, condition)
-        connection.execute(update(rows).where(judged, matches).values(**because(State.PLANNED, None) | values))
+        connection.execute(
+            update(rows).where(judged, matching(condition)).values(**because(State.PLANNED, None) | values)
+        )
     _explain(connection, run_id)
 
     updating = and_(TAKER.c.run_id == run_id, TAKER.c.state == State.PLANNED, TAKER.c.operation == Operation.UPDATE)
     take_objects(connection, and_(updating, there, TAKER.c.pk != objects.c.row_pk), Operation.UPDATE)
     # What is left never was created, or is not there any more.
+    once_there = exists().where(taking, TAKER.c.object_pk == objects.c.pk, objects.c.state.in_(ONCE_THERE))
+    if connection.execute(select(once_there)).scalar_one():
+        _make_look_due(connection, run_id)
     leave_to(connection, taking, run_id)
     take_objects(connection, taking, Operation.CREATE)
     own = exists().where(objects.c.pk == rows.c.object_pk, objects.c.row_pk == rows.c.pk, free)
@@ -90,8 +127,37 @@ def _set_by_object(connection: Connection, run_id: str, state: State, *, updates
 ALREADY_THERE = {"state": State.ALREADY_THERE, "cells": None, "body": None}
 """Settled well and never sent: neither the raw cells nor the body are needed any more."""
 
+EMPTIES = "the object has a value that this row leaves empty, and an update cannot take a value away; nothing was sent"
+
+
+TAKES_A_VALUE_AWAY: ColumnElement[bool] = literal_column(
+    """EXISTS (SELECT 1 FROM rows AS held, json_each(iif(json_valid(CAST(held.body AS TEXT)),
+                                                        CAST(held.body AS TEXT), '{}')) AS there
+               WHERE held.pk = objects.there_row_pk AND there.key NOT LIKE '@%'
+                 AND json_type(CAST(rows.body AS TEXT), '$."' || there.key || '"') IS NULL)""",
+    Boolean,
+)
+"""The condition that the body which the tenant holds has a property that the row's body has not. SQLite's JSON."""
+
+
+def _make_look_due(connection: Connection, run_id: str) -> None:
+    connection.execute(update(runs).where(runs.c.id == run_id).values(remote_check=RemoteCheck.DUE))
+
+
+def _knows_too_little(connection: Connection, scope_pk: int, run_id: str) -> bool:
+    """Does the ledger know too little of what the tenant holds to create the run's rows without a look?"""
+    earlier = and_(runs.c.scope_pk == scope_pk, runs.c.id != run_id, runs.c.remote_check.is_not(None))
+    last = select(runs.c.remote_check).where(earlier).order_by(runs.c.number.desc()).limit(1)
+    if connection.execute(last).scalar() in {RemoteCheck.DUE, RemoteCheck.STRANGERS}:
+        return True
+    creates = and_(rows.c.run_id == run_id, rows.c.state == State.PLANNED, rows.c.operation == Operation.CREATE)
+    collections = select(rows.c.collection).where(creates).distinct()
+    waits = and_(objects.c.state.in_(TO_SEND), objects.c.operation == Operation.CREATE)
+    used = select(objects.c.collection).where(objects.c.scope_pk == scope_pk, not_(waits)).distinct()
+    return bool(set(connection.execute(collections).scalars()) - set(connection.execute(used).scalars()))
+
+
 WHY_UNKNOWN = case(
-    (objects.c.state == State.CHANGED, "the tenant held an object like this with other values; it is looked at again"),
     (
         objects.c.operation == Operation.UPDATE,
         "an earlier run sent an update of this object and lost the answer; it may or may not have been updated",

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    text,
 )
 
 from pipeline.model import State
@@ -157,6 +158,7 @@ events = Table(
     Column("request_id", String),
     Column("client_request_id", String),
     Column("graph_id", String),  # that the object had then
+    Index("events_of_reversed", "graph_id", sqlite_where=text("state = 'reversed'")),
     sqlite_autoincrement=True,  # no number is used twice
 )
 """One line per step of a row, written by triggers: no code path can forget it, and none can take it back.

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import and_, exists, func, literal_column, or_, select, update
 
-from pipeline.ledger.schema import objects, rows, runs
+from pipeline.ledger.schema import events, objects, rows, runs
 from pipeline.ledger.sending import PLANNED_ROW, planned_of, planned_row
 from pipeline.ledger.store import Ledger, now
-from pipeline.ledger.transitions import TO_SEND
 from pipeline.model import Operation, PlannedRow, RemoteCheck, State, UnknownRow
 
 ASKED_AT_ONCE = 900
@@ -37,8 +36,7 @@ def settle_leftovers(ledger: Ledger) -> int:
 def unknown_rows(ledger: Ledger, run_id: str) -> list[UnknownRow]:
     """Return what must be settled before the run can end: its own unknown rows, and those that its rows wait for.
 
-    A row that found an object in the tenant which is not ours counts too while a row of the run waits for it. Each is
-    the row that owns the object, of whatever run, in the order of reading.
+    Each is the row that owns the object, of whatever run, in the order of reading.
     """
     waiter, there = rows.alias("waiter"), rows.alias("there")
     waited_for = exists().where(
@@ -51,7 +49,7 @@ def unknown_rows(ledger: Ledger, run_id: str) -> list[UnknownRow]:
         .outerjoin(there, there.c.pk == objects.c.there_row_pk)
         .where(
             objects.c.scope_pk == ledger.scope_pk,
-            objects.c.state.in_([State.UNKNOWN, State.CHANGED]),
+            objects.c.state == State.UNKNOWN,
             or_(is_mine, waited_for),
         )
         .order_by(rows.c.pk)
@@ -70,15 +68,20 @@ def unknown_count(ledger: Ledger, run_id: str) -> int:
 
 
 def owned_ids(ledger: Ledger, ids: Sequence[str]) -> set[str]:
-    """Return those of the service's ids that belong to an object of the scope, unless an undo has deleted it."""
-    known = and_(objects.c.scope_pk == ledger.scope_pk, objects.c.state != State.REVERSED)
+    """Return those of the service's ids that belong to an object of the scope, or did until an undo deleted it.
+
+    A list that lags behind still shows what was deleted: that is nobody's to adopt.
+    """
+    own = select(objects.c.graph_id).where(objects.c.scope_pk == ledger.scope_pk)
+    # Literally, so that SQLite sees that its partial index fits.
+    deleted = select(events.c.graph_id).where(events.c.state == literal_column(f"'{State.REVERSED}'"))
+    deleted = deleted.join(runs, runs.c.id == events.c.run_id).where(runs.c.scope_pk == ledger.scope_pk)
     with ledger.reading() as connection:
         return {
             each
             for some in _some(ids)
-            for each in connection.execute(
-                select(objects.c.graph_id).where(known, objects.c.graph_id.in_(some))
-            ).scalars()
+            for known in (own.where(objects.c.graph_id.in_(some)), deleted.where(events.c.graph_id.in_(some)))
+            for each in connection.execute(known).scalars()
         }
 
 
@@ -96,19 +99,6 @@ def planned_by_key(ledger: Ledger, run_id: str, collection: str, keys: Sequence[
 
 def _some(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     return (texts[at : at + ASKED_AT_ONCE] for at in range(0, len(texts), ASKED_AT_ONCE))
-
-
-def is_new_to_scope(ledger: Ledger, run_id: str) -> bool:
-    """Does the ledger know nothing of what the tenant of the run's scope holds?
-
-    True when nothing of the scope was ever sent, and no run of the scope has looked into the tenant.
-    """
-    scope_pk = select(runs.c.scope_pk).where(runs.c.id == run_id).scalar_subquery()
-    only_planned = and_(objects.c.state.in_(TO_SEND), objects.c.operation == Operation.CREATE)
-    moved = exists().where(objects.c.scope_pk == scope_pk, ~only_planned)
-    checked = exists().where(runs.c.scope_pk == scope_pk, runs.c.remote_check == RemoteCheck.DONE)
-    with ledger.reading() as connection:
-        return not connection.execute(select(or_(moved, checked))).scalar_one()
 
 
 def set_remote_check(ledger: Ledger, run_id: str, check: RemoteCheck) -> None:

@@ -233,8 +233,9 @@ def _file_at(path: Path) -> tuple[int, int]:
 
 
 DAMAGED = (
-    "if it is damaged, keep it and the files beside it, and restore a copy, or name another place with --state: an "
-    "import with a new ledger looks into the tenant first"
+    "if it is damaged, keep it and the files beside it, and restore a copy, then `resume` or `import` with "
+    "--check-remote, because a copy does not know what was sent since; or name another place with --state: an import "
+    "with a new ledger looks into the tenant first"
 )
 LOCKED = "another program, such as a database browser, keeps it locked; close that"
 FULL = "make room on its disk"

@@ -68,8 +68,9 @@ HINTS = {
     State.REJECTED: "correct what the message names and import the corrected errors.csv",
     State.MISSING: "`certstate retry RUN --missing` creates what is missing again",
     State.KEPT: "look at the object in Intune, and delete it there if it is not wanted",
-    State.UNSENT: "mend what the message names, then `certstate resume`",
+    State.UNSENT: "mend what the message names, or look at the run that it names; then `certstate resume`",
     State.UNKNOWN: "`certstate resume` reads the tenant back and settles them",
+    State.SENDING: "`certstate resume` reads the tenant back and settles them",
 }
 
 

@@ -45,8 +45,8 @@ TERMS: tuple[tuple[str, tuple[State, ...]], ...] = (
     ("reversed", (State.REVERSED,)),
     ("missing", (State.MISSING,)),
     ("rejected", (State.REJECTED,)),
-    ("unsent", (State.UNSENT, State.PLANNED, State.SENDING, State.STAGED)),
-    ("unknown", (State.UNKNOWN,)),
+    ("unsent", (State.UNSENT, State.PLANNED, State.STAGED)),
+    ("unknown", (State.UNKNOWN, State.SENDING)),  # under way, or so when the program was killed
 )
 """The terms of the conservation law, after `blank`; what is planned counts as unsent."""
 
@@ -65,8 +65,8 @@ UNDO_TERMS: tuple[tuple[str, tuple[State, ...]], ...] = (
     ("reversed", (State.REVERSED,)),
     ("kept", (State.KEPT,)),
     ("failed", (State.REJECTED,)),
-    ("unsent", (State.UNSENT, State.PLANNED, State.SENDING)),
-    ("unknown", (State.UNKNOWN,)),
+    ("unsent", (State.UNSENT, State.PLANNED)),
+    ("unknown", (State.UNKNOWN, State.SENDING)),
 )
 """The terms of an undo, whose rows are the objects that another run created."""
 
@@ -112,6 +112,7 @@ class Summary:
     next_steps: tuple[NextStep, ...]
     forecast: Forecast | None = None  # of a plan
     waiting_rows: int = 0  # unsent ones that `resume` would send: not those that a later run has taken over
+    orphaned_rows: int = 0  # unsent ones that nothing sends any more: their object is missing, or an undo took it
 
     @property
     def rows_read(self) -> int:

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,6 +83,7 @@ class Verification:
     causes: tuple[Cause, ...]
     next_steps: tuple[NextStep, ...]
     stop_message: str = ""
+    missing_by_run: Mapping[str, int] = field(default_factory=dict)  # objects of this run that another found missing
 
     @property
     def is_balanced(self) -> bool:
@@ -105,7 +106,7 @@ HINTS = {
     Result.DIFFERS: (
         "look at the object in Intune: somebody has changed it since, or the service keeps the value in another form"
     ),
-    Result.MISSING: "`certstate retry RUN --missing` creates it again",
+    Result.MISSING: "the next commands create it again",
     Result.NOT_YET_VISIBLE: "verify the run again later, or give it more time with --wait-s",
     Result.NOT_READ: "mend what the message names, then verify the run again",
 }
@@ -202,6 +203,7 @@ def verification_document(
         "rows_created": verification.rows,
         "totals": {each.replace(" ", "_"): verification.counts.get(each, 0) for each in Result},
         "same_instant": verification.same_instant,
+        "missing_by_run": verification.missing_by_run,
         "balanced": verification.is_balanced,
         "stop_message": verification.stop_message or None,
         "causes": [each._asdict() for each in verification.causes],

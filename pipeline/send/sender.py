@@ -15,7 +15,7 @@ from pipeline.ledger import Ledger, apply_transitions, leave_unsent, next_planne
 from pipeline.log import RunLog
 from pipeline.model import Answer, Operation, PlannedRow, State, Stop, StopReason, Transition, Verdict
 from pipeline.pace import Pacer
-from pipeline.send.guard import find_drift
+from pipeline.send.guard import Look, believed, look_at
 from pipeline.send.record import log_answer
 from pipeline.send.rules import (
     MOST_UNKNOWN_IN_A_ROW,
@@ -193,6 +193,8 @@ class _Sender:
         lost = Answer(message="the run ended before the answer came", client_request_id=each.client_request_id)
         state, answer = (State.UNKNOWN, lost) if each.has_left else (State.PLANNED, Answer())
         await self._settle(each.row, state, each.attempts, answer)
+        if each.has_left:
+            self._tally.count(each.row, state, self._clock())  # from now on its object may still appear
 
     async def _work(self) -> None:
         while not self._halted.is_set() and self._taken < self._planned:
@@ -210,7 +212,8 @@ class _Sender:
                 return
 
     async def _send(self, row: PlannedRow) -> None:
-        if row.operation is Operation.DELETE and not await self._may_delete(row):
+        look = await self._look(row) if row.operation is Operation.DELETE else None
+        if look and look.drift:
             return
         attempts = row.attempts
 
@@ -250,7 +253,8 @@ class _Sender:
             pause=self._pacer.pause,
             stop_waiting=self._halted.is_set,
         )
-        await self._conclude(row, sent.verdict, attempts, sent.answer)
+        verdict, answer = believed(look, sent.verdict, sent.answer)
+        await self._conclude(row, verdict, attempts, answer)
 
     async def _conclude(self, row: PlannedRow, verdict: Verdict, attempts: int, answer: Answer) -> None:
         """Write the outcome down, then draw the consequences for the collection and the run."""
@@ -294,14 +298,14 @@ class _Sender:
         if self._leave_unsent([lane], f"{why}, the last with: {said(answer)}"):
             self._tally.stopped_collections += 1
 
-    async def _may_delete(self, row: PlannedRow) -> bool:
-        """Return whether the object is still as it was sent; write down what it is otherwise."""
-        drift = await find_drift(self._service.client, row, self._service.reads)
-        if drift is None:
-            return True
+    async def _look(self, row: PlannedRow) -> Look:
+        """Look at the object that is to be deleted; where it has drifted, write down what it is."""
+        look = await look_at(self._service.client, row, self._service.reads)
+        if (drift := look.drift) is None:
+            return look
         self._lanes.settle(lane_of(row.collection, row.operation), Verdict.SEND_AGAIN)
         if drift.state is State.UNSENT and self._halted.is_set():
-            return False  # the reading was given up because the round ends: the row stays planned
+            return look  # the reading was given up because the round ends: the row stays planned
         self._under_way[row.row_pk] = _UnderWay(row, asyncio.current_task(), row.attempts, "")
         await self._settle(row, drift.state, row.attempts, drift.answer)
         self._tally.count(row, drift.state, self._clock())
@@ -313,7 +317,7 @@ class _Sender:
             self._tally.unknown_in_a_row += 1  # an outage of reading is one of the service
             self._check_limits()
         self._report_progress()
-        return False
+        return look
 
     def _count_refusal(self, answer: Answer) -> None:
         """Give up when the service was never reached, or refuses everything for too long."""

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 
 from aiohttp import web
@@ -150,8 +150,9 @@ class Simulator:
             await self._pause(None)
         elif answer.delivery is Delivery.HALF:
             response.content_length = len(answer.body)
-            await response.prepare(request)
-            await response.write(answer.body[: len(answer.body) // 2])
+            with suppress(ConnectionResetError):  # the client went away
+                await response.prepare(request)
+                await response.write(answer.body[: len(answer.body) // 2])
         if request.transport is not None:
             # close() sends what was written and then ends the connection; aiohttp takes the failure of its own
             # further writing for a client that went away.

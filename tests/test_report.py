@@ -187,7 +187,7 @@ def summary_of(counts: dict[State, int], terms: Terms = Terms.IMPORT) -> Summary
 
 
 def test_every_state_is_one_term_of_the_conservation_law() -> None:
-    """What is planned or not yet planned counts as unsent, what is under way as unknown; the terms add up to the rows read."""
+    """What is planned counts as unsent, what is under way as unknown; the terms add up to the rows read."""
     summary = summary_of(COUNTS)
 
     assert summary.totals == (

@@ -1,6 +1,7 @@
 """Fixtures that several tests share."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from import_cases import Site
 settings.register_profile("repeat", derandomize=True)
 settings.register_profile("explore")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
+
+# A shell without job control starts what runs in its background with Ctrl-C ignored, and children inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What Windows does not have: pseudo terminals, and signals to another process.
 NOT_ON_WINDOWS = ["test_cli_terminal.py", "test_kill.py", "test_security_permissions.py", "test_signals.py"]

@@ -86,7 +86,7 @@ class Service:
             return http(200, {"@odata.context": text, "value": values})
         if asked.method == "GET":
             return http(404, {"error": {"code": "ResourceNotFound", "message": text}})
-        if asked.method == "POST" and number % 3 == 0 and text.isprintable():
+        if asked.method == "POST" and number % 3 == 0 and text.isprintable() and text not in self._ids:
             self._ids.append(text)
             return http(201, {"id": text, "deviceDisplayName": text})
         if asked.method == "POST" and number % 3 == 1:

@@ -96,6 +96,12 @@ def key_of(collection: str, properties: Mapping[str, str | int]) -> str:
     return _digest(collection.casefold(), device, *identity)
 
 
+def key_of_object(collection: str, entity: Mapping[str, object]) -> str:
+    """Return the key of an object as the service answers it, or "" when nothing identifies it."""
+    # What is null was never set: it must not read as the text "None".
+    return key_of(collection, {name: str(value) for name, value in entity.items() if value is not None})
+
+
 def fingerprint_of(edition: Edition, properties: Mapping[str, str | int]) -> str:
     """Return a digest over the normalised values: equal when two rows mean the same object in the same condition.
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from pipeline.findings import Code, Finding, finding
 from pipeline.graph import Access, Client, ReadFailedError, object_path, read_object, sweep
-from pipeline.identity import differences_of, key_of
+from pipeline.identity import differences_of, key_of_object
 from pipeline.ledger import Ledger, apply_transitions, owned_ids, planned_by_key, planned_collections, unknown_rows
 from pipeline.log import RunLog
 from pipeline.model import Answer, Operation, PlannedRow, State, Transition, UnknownRow, Verdict
@@ -174,7 +174,7 @@ async def _sweep_for(
     began, objects, strangers = reader.clock(), 0, 0
     async for page in sweep(reader.client, collection, access=reader.access):
         objects += len(page)
-        keyed = [(_key_of(collection, entity), entity) for entity in page]
+        keyed = [(key_of_object(collection, entity), entity) for entity in page]
         rows = rows_of([key for key, _ in keyed if key])
         owned = owned_ids(ledger, [str(entity["id"]) for entity in page])
         strangers += len(page) - len(owned)
@@ -193,11 +193,6 @@ async def _sweep_for(
 
 def _picked(rows: Mapping[str, PlannedRow], keys: Sequence[str]) -> Mapping[str, PlannedRow]:
     return {key: rows[key] for key in keys if key in rows}
-
-
-def _key_of(collection: str, entity: Entity) -> str:
-    # What is null was never set: it must not read as the text "None".
-    return key_of(collection, {name: str(value) for name, value in entity.items() if value is not None})
 
 
 def _other_values(object_id: str, names: Sequence[str]) -> Finding:
@@ -289,10 +284,8 @@ class Unread(NamedTuple):
 
 
 class RemoteChecked(NamedTuple):
-    """What the tenant has of a run's planned rows though this ledger never created it."""
+    """What a look into the tenant came to, beside the rows that are not planned any more."""
 
-    there: int  # with the same values: not sent
-    changed: int  # with other values: not sent
     has_strangers: bool  # are there objects that this ledger knows nothing of?
     problems: tuple["Unread", ...]
 
@@ -302,7 +295,6 @@ async def check_remote(ledger: Ledger, run_id: str, reader: Reader) -> RemoteChe
 
     One sweep for each collection, which nothing is in flight for. Collections that cannot be read stay as they are.
     """
-    there = changed = 0
     has_strangers = False
     problems: list[Unread] = []
     for collection, _ in planned_collections(ledger, run_id):
@@ -326,10 +318,8 @@ async def check_remote(ledger: Ledger, run_id: str, reader: Reader) -> RemoteChe
             Transition(rows[key], State.CHANGED, 0, Answer(), finding=found) for key, found in looked.other.items()
         ]
         apply_transitions(ledger, steps)
-        there += len(looked.equal)
-        changed += len(looked.other)
         has_strangers |= looked.has_strangers
-    return RemoteChecked(there, changed, has_strangers, tuple(problems))
+    return RemoteChecked(has_strangers, tuple(problems))
 
 
 def _told(reader: Reader, collection: str, problem: ReadFailedError) -> str:

@@ -19,7 +19,7 @@ from pipeline.deliver import unless_interrupted
 from pipeline.errors import ExitCode, PreflightError, UsageError
 from pipeline.findings import shorten
 from pipeline.graph import ReadFailedError, sweep
-from pipeline.identity import Difference, differences, key_of
+from pipeline.identity import Difference, differences, key_of_object
 from pipeline.ledger import (
     CreatedRow,
     Holding,
@@ -184,9 +184,7 @@ async def _sweep(collection: _Collection, look: _Look, gap_s: float) -> None:
         for entity in page:
             each = collection.waiting.pop(str(entity["id"]), None)
             if each is None:
-                # What is null was never set: it must not read as the text "None".
-                texts = {name: str(value) for name, value in entity.items() if value is not None}
-                key = key_of(collection.path, texts)
+                key = key_of_object(collection.path, entity)
                 if key in collection.keys:
                     collection.others[key] = str(entity["id"])
                 continue

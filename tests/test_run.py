@@ -1,5 +1,6 @@
 """Whole verbs against the simulator's socket: what is stored there, what the ledger keeps, what the run says."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -241,6 +242,22 @@ def test_a_refusal_is_waited_out_in_every_form(site: Site, form: RetryAfterForm)
     assert (state.created, state.duplicates, state.refused) == (12, 0, 2)
     assert (stats.requests, stats.throttled) == (14, 2)
     assert 1.0 <= stats.paused_s <= 4.0  # once or twice, depending on whether both came together; a date rounds up
+
+
+def test_a_clock_of_the_service_that_jumps_changes_no_wait(site: Site) -> None:
+    """A Retry-After date is counted from its own answer: hours forward and back between answers stall nothing."""
+    jumps_s = itertools.cycle((0.0, 10_800.0, -10_800.0))
+    settings = SimulatorSettings(
+        retry_after=RetryAfterForm.DATE, script=(Fault.NONE, Fault.THROTTLE_429, Fault.THROTTLE_429, Fault.ERROR_504)
+    )
+    with running(settings, wall_clock=lambda: 1_795_000_000.0 + next(jumps_s)) as simulator:
+        finished = site.imported(simulator.service_root, site.write("inventory.csv", devices(12)), concurrency="1")
+
+        state = simulator.state()
+    assert (finished.exit_code, totals_of(finished)) == (ExitCode.OK, {"created": 12})
+    assert (state.created, state.duplicates, state.refused) == (12, 0, 2)
+    assert finished.summary.stats is not None
+    assert 1.0 <= finished.summary.stats.paused_s <= 4.0
 
 
 def test_a_refused_row_tells_why_in_every_report(site: Site) -> None:

@@ -3,13 +3,13 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: demo test check lint types audit chaos soak format clean
+.PHONY: demo test check lint types audit chaos soak pictures format clean
 
 demo: $(INSTALLED)  ## import sample_data into a simulator on this machine
 	$(BIN)/certstate demo
 
-test: $(INSTALLED)  ## all tests
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## all tests, on all processors
+	$(BIN)/python -m pytest --numprocesses auto
 
 check: lint types audit test  ## all that must be green before a commit
 
@@ -28,6 +28,9 @@ chaos: $(INSTALLED)  ## kill imports at random moments under all kinds of faults
 
 soak: $(INSTALLED)  ## a long import under faults: memory and open files
 	$(BIN)/python benchmarks/soak.py
+
+pictures: $(INSTALLED)  ## the pictures of the documents, from real runs; needs Chromium
+	$(BIN)/python docs/pictures.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

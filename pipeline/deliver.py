@@ -195,9 +195,7 @@ async def settle(job: Delivery, tally: Tally, lost: Counter[int], *, may_wait: b
     job.on_note(f"reading the tenant back to settle {rows} whose answer was lost{limit}")
 
     left_s = job.reader.settle_s * (1 + GAP_OF_SETTLE) if may_wait else 0.0
-    total = tally.settled + sum(each for _, each in planned_collections(job.ledger, job.run_id))
-    failed = tally.rejected + tally.unknown
-    job.on_progress(Progress(tally.settled, total, tally.done, failed, "reading the tenant back", left_s))
+    _report_pause(job, tally, "reading the tenant back", left_s)
 
     def gives_up(row: PlannedRow) -> bool:
         lost[row.row_pk] += 1
@@ -225,6 +223,18 @@ async def settle(job: Delivery, tally: Tally, lost: Counter[int], *, may_wait: b
     if settled.problems:  # not asked again before the settle time has passed once more
         tally.doubted_at.update(dict.fromkeys(tally.doubted_at, job.clock()))
     return settled
+
+
+def _report_pause(job: Delivery, tally: Tally, why: str, least_s: float) -> None:
+    """Report that nothing leaves for at least so many seconds, and why."""
+    pacer, most = job.service.pacer, job.limits.most_rows
+    rest = sum(rows for _, rows in planned_collections(job.ledger, job.run_id))
+    if most is not None:
+        rest = min(rest, max(most - tally.settled, 0))
+    slots = pacer.slots()
+    slots = slots._replace(closed_s=max(slots.closed_s, least_s))
+    eta_s = least_s + pacer.eta_s(rest)
+    job.on_progress(tally.progress(tally.settled + rest, why, eta_s, slots, pacer.paused_s))
 
 
 async def unless_interrupted(work: Awaitable[Done], interrupt: Interrupt) -> Done | None:
@@ -271,6 +281,7 @@ class _Outage:
             if job.clock() + self._wait_s - self.since > OUTAGE_S:
                 message = f"the service had no usable answer for {OUTAGE_S / 60:.0f} minutes"
                 return Stop(StopReason.OUTAGE, message)
+            _report_pause(job, self._tally, "no usable answer from the service; asked again", self._wait_s)
             answers = await unless_interrupted(self._answers_after_wait(collections), job.interrupt)
             if answers is None:
                 return Stop(StopReason.INTERRUPTED, "the run was interrupted")

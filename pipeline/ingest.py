@@ -20,54 +20,32 @@ from pipeline.load import CERTIFICATE_FILE_HEADER, LoadOptions, Table, open_tabl
 from pipeline.model import (
     CERTIFICATE_COLUMN,
     EXTRA_COLUMNS,
-    IMPORT_PREFIX,
     ColumnMap,
     Operation,
     Request,
     Row,
     StagedRow,
-    State,
     Values,
 )
 from pipeline.presets import Preset, declarations, known_headers
+from pipeline.returned import (
+    NEVER_SEEN_AGAIN,
+    SENT,
+    OwnColumns,
+    changed_since,
+    is_causes_header,
+    not_mended,
+    own_columns,
+    parents_in,
+    without_causes,
+)
 from pipeline.routes import Profile, RouteTable, route_row
 from pipeline.templates import Template, parse_template
 from pipeline.validate import Validator, open_validator, validate_values
 from pipeline.values import CERTIFIED, DateRules, Prepared, ValueRules, apply_rules, value_rules
 
-CODE_COLUMN, STATUS_COLUMN = f"{IMPORT_PREFIX}code", f"{IMPORT_PREFIX}status"
-
-SENT = (State.CREATED, State.UPDATED)
-"""Rows of created.csv stand there as they were sent: to do again what was declared would change them once more."""
-
 OWN_HEADERS = frozenset(fold_header(header) for header in CERTIFICATE_FILE_HEADER)
 """Columns that the loader gives to certificate files, for templates and readers: nobody wrote them by mistake."""
-
-
-NEVER_SEEN_AGAIN = {
-    Code.RAGGED_ROW: (
-        "the row had more or fewer cells than the header when it was read first",
-        "put each value under its header",
-    ),
-    Code.NUMERIC_IDENTIFIER: (
-        "the workbook held an identifier of this row as a number when it was read first, so digits may be lost",
-        "put the value in from its source",
-    ),
-    Code.BROKEN_QUOTES: (
-        "the quotes of the row were broken when it was read first, so its cells could not be told apart",
-        "put each value under its header",
-    ),
-    Code.UNCALCULATED_FORMULA: (
-        "a cell of this row held a formula without a result when it was read first",
-        "enter the value",
-    ),
-    Code.MERGED_CELL: (
-        "a cell of this row was merged with another one when it was read first, so it had no value of its own",
-        "enter the value",
-    ),
-}
-"""Damage that errors.csv cannot show: there each row has a cell for each column, and all cells are text. So the code
-that it carries keeps the row out until somebody has mended it and said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +143,12 @@ def ingest_files(
     """
     rows_read = 0
     rows_expected = 0
-    known = partial(count_known_columns, edition=rules.edition, aliases=rules.aliases, templates=rules.templates)
-    options = replace(options, known_columns=known)
+    options = replace(options, known_columns=partial(count_known, rules=rules))
     for path in paths:
         skipped: list[Table] = []
         matched = 0
         digest = ""
-        for table in open_tables(path, options):
+        for table in without_causes(open_tables(path, options)):
             columns = columns_of(table, rules)
             if columns is None:
                 skipped.append(table)
@@ -179,13 +156,15 @@ def ingest_files(
             matched += 1
             rows_expected += table.rows_estimate
             digest = digest or sha256_of(path)
-            source_pk = add_source(ledger, run_id, _source_of(table, digest, columns), columns.findings)
+            source_pk = add_source(ledger, run_id, _source_of(table, digest, rules, columns), columns.findings)
             rows_of_table = 0
-            code_at, status_at = (_own_column(table.header, name) for name in (CODE_COLUMN, STATUS_COLUMN))
+            own = own_columns(table.header)
+            parents: tuple[str, ...] = ()
             orders = DateOrders(table.header)
             for chunk in table.chunks:
-                staged = list(judge_rows(chunk.rows, columns, rules, code_at=code_at, status_at=status_at))
-                stage_rows(ledger, run_id, source_pk, staged, blank_rows=chunk.blank_rows)
+                staged = list(judge_rows(chunk.rows, columns, rules, own))
+                parents = parents_in(chunk.rows, own, parents) if own else ()
+                stage_rows(ledger, run_id, source_pk, staged, blank_rows=chunk.blank_rows, parents=parents)
                 orders.take_in(staged)
                 rows_of_table += len(staged)
                 rows_read += len(staged)
@@ -198,7 +177,7 @@ def ingest_files(
         if not matched or (skipped and options.sheets):
             raise _without_header(path, skipped[0], rules)
         for table in skipped:
-            source_pk = add_source(ledger, run_id, _source_of(table, digest), table.findings)
+            source_pk = add_source(ledger, run_id, _source_of(table, digest, rules), table.findings)
             message = (
                 f"sheet {table.sheet} was not read, about {table.rows_estimate:,} rows: its row "
                 f"{table.header_row_number} names no known column"
@@ -212,6 +191,8 @@ def ingest_files(
 
 def columns_of(table: Table, rules: Rules) -> ColumnMap | None:
     """Return where the table's cells belong, with all findings about the whole of it; None without a known column."""
+    own = own_columns(table.header)
+    ignored = OWN_HEADERS if table.header == CERTIFICATE_FILE_HEADER else own.ignored_headers if own else frozenset()
     columns = match_columns(
         table.header,
         rules.edition,
@@ -219,7 +200,7 @@ def columns_of(table: Table, rules: Rules) -> ColumnMap | None:
         required=rules.required_columns,
         templates=rules.templates,
         certified=CERTIFIED,
-        ignored=rules.ignored_headers | (OWN_HEADERS if table.header == CERTIFICATE_FILE_HEADER else frozenset()),
+        ignored=rules.ignored_headers | ignored,
     )
     if columns is None:
         return None
@@ -239,23 +220,19 @@ def _judged(found: Finding, rules: Rules) -> Finding:
 
 
 def judge_rows(
-    rows: Sequence[Row],
-    columns: ColumnMap,
-    rules: Rules,
-    *,
-    code_at: int | None = None,
-    status_at: int | None = None,
+    rows: Sequence[Row], columns: ColumnMap, rules: Rules, own: OwnColumns | None = None
 ) -> Iterator[StagedRow]:
     """Yield the rows of one table in their order, each with its request or every finding that keeps it from one.
 
-    `code_at` and `status_at` are the cells in which our own reports say what was wrong with the row, and how it ended.
+    `own` says where a table that is one of our own reports tells what was wrong with the row, and how it ended.
     """
     is_refused = any(each.severity is Severity.ERROR for each in columns.findings)
     rows = [_without_secrets(row) for row in rows]
-    damage_of = [_damage(row, code_at) for row in rows]
+    damage_of = [_damage(row, own) for row in rows]
     sound = [row for row, damage in zip(rows, damage_of, strict=True) if not damage]
     picked = [pick_values(row, columns) for row in sound]
     prepared = iter(apply_rules(picked, rules.values))
+    status_at = own.status_at if own else None
     if status_at is not None and any(row.cells[status_at] in SENT for row in sound):
         anew = zip(sound, prepared, apply_rules(picked, rules.sent_values), strict=True)
         prepared = iter([sent if row.cells[status_at] in SENT else each for row, each, sent in anew])
@@ -269,7 +246,15 @@ def judge_rows(
             kept = tuple(each for each in next(prepared).findings if each.code in NEVER_SEEN_AGAIN)
             yield StagedRow(row.row_number, row.cells, "", None, kept)
         else:
-            yield _judge_row(row, next(given), next(prepared), rules)
+            values, changed = next(prepared), changed_since(row, columns, own) if own else ()
+            yield _judge_row(row, next(given), _with_changed(values, changed) if changed else values, rules)
+
+
+def _with_changed(prepared: Prepared, changed: tuple[Finding, ...]) -> Prepared:
+    """Return the row with what happened to its cells; of an identifier that was damaged nothing else is said."""
+    damaged = {each.column for each in changed if each.code is Code.SPREADSHEET_DAMAGE}
+    kept = (each for each in prepared.findings if each.column not in damaged)
+    return prepared._replace(findings=(*kept, *changed))
 
 
 def _without_secrets(row: Row) -> Row:
@@ -325,14 +310,12 @@ def _lacks_certificate(prepared: Prepared) -> bool:
     return any(each.code is Code.NOT_A_CERTIFICATE for each in prepared.findings)
 
 
-def _damage(row: Row, code_at: int | None) -> tuple[Finding, ...]:
+def _damage(row: Row, own: OwnColumns | None) -> tuple[Finding, ...]:
     if row.broken:
         return (finding(Code.BROKEN_QUOTES, row.broken),)
     if row.missing_cells or row.extra_cells:
         return (_ragged(row),)
-    if code_at is None:
-        return ()
-    return tuple(_not_mended(code) for code in NEVER_SEEN_AGAIN if code in row.cells[code_at])
+    return not_mended(row, own) if own else ()
 
 
 def _filled(values: Values) -> dict[str, str]:
@@ -346,24 +329,31 @@ def _ragged(row: Row) -> Finding:
     return finding(Code.RAGGED_ROW, f"the row has {has} cells and the header {width}", value=shown)
 
 
-def _not_mended(code: Code) -> Finding:
-    message, cure = NEVER_SEEN_AGAIN[code]
-    return finding(code, message, column=CODE_COLUMN, hint=f"{cure}, then empty the row's cell {CODE_COLUMN}")
+def count_known(cells: Sequence[str], rules: Rules) -> int:
+    """Return how many cells name a known column. The header of our sheet of causes counts too: it is none of rows."""
+    known = count_known_columns(cells, rules.edition, rules.aliases, rules.templates)
+    return len(cells) if is_causes_header(cells) else known
 
 
-def _own_column(header: Sequence[str], name: str) -> int | None:
-    return next((at for at, cell in enumerate(header) if cell.strip().casefold() == name), None)
-
-
-def _source_of(table: Table, digest: str, columns: ColumnMap | None = None) -> NewSource:
+def _source_of(table: Table, digest: str, rules: Rules, columns: ColumnMap | None = None) -> NewSource:
     properties = [""] * len(table.header)
     if columns is not None:
         for name, index in zip(columns.names, columns.indexes, strict=True):
             if index is not None:
                 properties[index] = name
+        if any(each.code is Code.DUPLICATE_COLUMN for each in columns.findings):
+            pairs = zip(properties, table.header, strict=True)
+            properties = [name or _property_of(header, rules) for name, header in pairs]
     # A file name that is no valid UTF-8 must not keep its rows out of the ledger.
     file = str(table.source).encode("utf-8", "replace").decode()
     return NewSource(file, table.sheet, digest, table.encoding, table.delimiter, table.header, tuple(properties))
+
+
+def _property_of(header: str, rules: Rules) -> str:
+    """Return the property that a column with this header would stand for if it were the only one, or ""."""
+    columns = match_columns((header,), rules.edition, aliases=rules.aliases, required=frozenset())
+    names = zip(columns.names, columns.indexes, strict=True) if columns else ()
+    return next((name for name, index in names if index is not None), "")
 
 
 def _without_header(path: Path, table: Table, rules: Rules) -> SourceError:

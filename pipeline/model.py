@@ -18,6 +18,8 @@ CERTIFICATE_COLUMN = "certificate"
 EXTRA_COLUMNS = (PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN, CERTIFICATE_COLUMN)
 """Columns that are no properties of the object: two choose the route, the third holds the certificate itself."""
 
+IDENTIFIERS = ("certificateThumbprint", "certificateSerialNumber", "deviceDisplayName")
+"""The properties that say which certificate of which device it is; a spreadsheet damages them most easily."""
 
 _FORMULA = r"'*[^\S\t\r\n]*[\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
 _INNER = rf"(?<=[;,\t\r\n])(?={_FORMULA})"
@@ -29,6 +31,23 @@ at, since it then takes no heed of our quotes. Before another apostrophe, so tha
 
 MASKS = re.compile(rf"^'(?=[\t\r\n']|{_FORMULA})|(?<=[;,\t\r\n])'(?={_FORMULA})")
 """The apostrophes that were put at `FORMULA_PLACES`."""
+
+
+CAUSES_HEADER = (
+    "Cause",
+    "Severity",
+    "Column",
+    "Rows",
+    "Where",
+    "Examples",
+    "What is wrong",
+    "What to do",
+    "Line for config.yaml",
+)
+"""The header of the sheet `causes` in the workbooks that reports write: it tells of rows and holds none."""
+
+CUT_MARK = " ... (cut by certstate: a spreadsheet's cell holds 32,767 characters; the whole value is in errors.csv)"
+"""What a cell of errors.xlsx ends with that is longer than Excel allows. Read back, it is no value."""
 
 
 class CellType(StrEnum):
@@ -244,6 +263,12 @@ class SourceInfo(NamedTuple):
     rows_read: int  # blank ones included
     blank_rows: int
     properties: tuple[str, ...] = ()  # what each column of `header` was taken for, or ""
+    parents: tuple[str, ...] = ()  # the runs whose reports its rows come from, as its columns `_import_run` name them
+
+    @property
+    def name(self) -> str:
+        """The file, with its sheet if it has some."""
+        return self.file if self.sheet is None else f"{self.file}, sheet {self.sheet}"
 
 
 class ReportRow(NamedTuple):
@@ -285,6 +310,25 @@ class SendStats(NamedTuple):
     throttled: int  # answers 429
     paused_s: float  # how long sending was closed for everybody
     elapsed_s: float
+
+
+REFUSED = "refused"
+"""The outcome of a request that was answered 429: it was not applied, and its row is planned again."""
+
+
+class StepCount(NamedTuple):
+    """What became of a run's requests within one second."""
+
+    at: str  # YYYY-MM-DDTHH:MM:SS, UTC
+    outcome: str  # a state, or REFUSED; `sending` counts the requests themselves
+    steps: int
+
+
+class DayCount(NamedTuple):
+    """The certificates that expire on one day."""
+
+    day: str  # YYYY-MM-DD, as the row's own offset has it
+    rows: int
 
 
 def column_letter(index: int) -> str:

@@ -7,9 +7,19 @@ used it was sent, plus a margin; it is spent at once then, never before. The clo
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 MARGIN_S = 0.2
 """Waited beyond the window, in seconds: in a burst a request reaches the service later after its `sent` than alone."""
+
+
+class Slots(NamedTuple):
+    """How far a quota is spent at one moment."""
+
+    used: int  # requests within the window up to now, those that are about to leave included
+    limit: int  # requests that the window allows
+    window_s: float
+    closed_s: float  # seconds from now on in which nothing leaves, because the service refused
 
 
 class Pacer:
@@ -24,6 +34,7 @@ class Pacer:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._count = count
+        self._window_s = window_s
         self._spacing_s = window_s + MARGIN_S
         self._clock = clock
         self._sleep = sleep
@@ -63,6 +74,12 @@ class Pacer:
         if until > self._closed_until:
             self.paused_s += until - max(self._closed_until, now)
             self._closed_until = until
+
+    def slots(self) -> Slots:
+        """Return how far the quota is spent now. Grants nothing."""
+        self._forget()
+        closed_s = max(self._closed_until - self._clock(), 0.0)
+        return Slots(len(self._sent) + self._granted, self._count, self._window_s, closed_s)
 
     def eta_s(self, requests: int) -> float:
         """Return the least number of seconds until so many further requests are sent, from now on."""

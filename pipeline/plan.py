@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from pipeline.auth import scope_of
-from pipeline.conclude import conclude_run, exit_code_of, near_path
+from pipeline.conclude import conclude_run, exit_code_of
 from pipeline.config import OnChanged
 from pipeline.deliver import Prepared, prepare
 from pipeline.errors import LedgerError
@@ -22,19 +22,12 @@ from pipeline.ledger import (
     state_counts,
 )
 from pipeline.model import RemoteCheck, Scope, StopReason
-from pipeline.pace import Pacer
+from pipeline.next_steps import near_path
 from pipeline.pinned import basis_of, check_place, save_plan
 from pipeline.reading import read_files, spool_in
 from pipeline.report import Forecast, TenantLook
 from pipeline.sending_run import Finished, reason_not_to_send
-from pipeline.session import Job, Session, connected, new_run, new_run_id, open_pacer, run_phase, working
-
-SHARED_QUOTA = 0.5
-"""What is left of this app's quota in the forecast's longer time.
-
-The tenant's quota is twice one app's (200 and 100 writes per 20 s in Microsoft's
-throttling-intune-device-configuration.md), so half of ours is left when other apps write 150. They may leave even less.
-"""
+from pipeline.session import Job, Session, connected, new_run, new_run_id, run_phase, working
 
 
 def plan_files(paths: Sequence[Path], job: Job, *, remote: bool = False, save: Path | None = None) -> Finished:
@@ -68,10 +61,10 @@ def plan_files(paths: Sequence[Path], job: Job, *, remote: bool = False, save: P
             ledger,
             run_id,
             folder,
-            job.call,
+            job,
             is_dry_run=True,
             has_too_many_errors=stop is not None and stop.reason is StopReason.THRESHOLD,
-            forecast=_forecast(ledger, run_id, job, look, save),
+            forecast=_forecast(ledger, run_id, look, save),
         )
     reason, message = looked.stop or (None, "")
     code = exit_code_of(summary, reason, stopped_collections=looked.stopped_collections)
@@ -104,9 +97,6 @@ def _look(session: Session, run_id: str, folder: Path, job: Job) -> Prepared:
     return prepared
 
 
-def _forecast(ledger: Ledger, run_id: str, job: Job, look: TenantLook, save: Path | None) -> Forecast:
+def _forecast(ledger: Ledger, run_id: str, look: TenantLook, save: Path | None) -> Forecast:
     writes = sum(each.rows for each in action_counts(ledger, run_id))
-    quota = job.settings.send.quota
-    shared = Pacer(max(1, int(quota.count * SHARED_QUOTA)), quota.window_s, clock=job.clock, sleep=job.sleep)
-    saved = str(near_path(save)) if save is not None else ""
-    return Forecast(writes, open_pacer(job).eta_s(writes), shared.eta_s(writes), look, saved)
+    return Forecast(writes, look, str(near_path(save)) if save is not None else "")

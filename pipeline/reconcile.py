@@ -8,6 +8,7 @@ writes to the tenant, and an incomplete sweep settles nothing.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from itertools import groupby
 from types import MappingProxyType
@@ -42,6 +43,30 @@ SYSTEMIC: Mapping[Verdict, str] = MappingProxyType(
 Entity = Mapping[str, object]
 
 
+class Purpose(StrEnum):
+    """What the tenant is read for."""
+
+    LOOKING = "looking"  # for what it has already
+    SETTLING = "settling"  # what became of lost answers
+    READING_BACK = "reading back"  # a run's objects, to compare them
+
+
+class Looking(NamedTuple):
+    """How far reading the tenant is, for whoever watches."""
+
+    purpose: Purpose
+    objects: int  # read so far; a collection that is swept again counts again
+    collections: int  # read to their end
+    of: int  # collections to read
+    waits_s: float = 0.0  # seconds until the next look, because absence does not count before
+    found: int = 0  # objects that are compared
+    wanted: int = 0  # objects to compare; 0 where it is not known beforehand which there are
+
+
+def watch_nothing(_news: object) -> None:
+    """Let nobody watch."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """The way to read the tenant back. `clock` is monotonic seconds."""
@@ -52,6 +77,30 @@ class Reader:
     sleep: Callable[[float], Awaitable[None]]
     settle_s: float  # how long after a lost answer its object may still appear
     log: RunLog
+    on_look: Callable[[Looking], None] = watch_nothing  # called after each page, and before a wait
+
+
+@dataclass(slots=True)
+class Reading:
+    """One reading of some collections, and how far it is."""
+
+    reader: Reader
+    purpose: Purpose
+    of: int  # collections
+    wanted: int = 0  # objects to compare, where that is known beforehand
+    objects: int = 0
+    collections: int = 0
+    found: int = 0
+
+    def take(self, objects: int) -> None:
+        """Take note of so many objects that were read, and tell it."""
+        self.objects += objects
+        self.tell()
+
+    def tell(self, *, waits_s: float = 0.0) -> None:
+        """Tell how far the reading is, and for how long nothing more is read."""
+        told = Looking(self.purpose, self.objects, self.collections, self.of, waits_s, self.found, self.wanted)
+        self.reader.on_look(told)
 
 
 class Settled(NamedTuple):
@@ -91,16 +140,18 @@ async def settle_unknown(
         return doubted_at.get(each.row.row_pk, started_at) + reader.settle_s
 
     creates.sort(key=lambda each: each.row.collection)
+    reading = Reading(reader, Purpose.SETTLING, len({each.row.collection for each in creates}))
     for collection, group in groupby(creates, key=lambda each: each.row.collection):
         waiting = {each.key: each for each in group}
         try:
             steps += await _settle_creates(
-                ledger, collection, waiting, reader, ripe_at=ripe_at, gives_up=gives_up, may_wait=may_wait
+                ledger, collection, waiting, reading, ripe_at=ripe_at, gives_up=gives_up, may_wait=may_wait
             )
         except ReadFailedError as problem:
             problems.append(_told(reader, collection, problem))
+        reading.collections += 1
     others = [each for each in unknown if each.row.operation is not Operation.CREATE]
-    for each in await _read_all(others, reader, ripe_at=ripe_at, may_wait=may_wait):
+    for each in await _read_all(others, reading, ripe_at=ripe_at, may_wait=may_wait):
         if isinstance(each, str):
             problems.append(each)
             continue
@@ -119,7 +170,7 @@ async def _settle_creates(
     ledger: Ledger,
     collection: str,
     waiting: dict[str, UnknownRow],
-    reader: Reader,
+    reading: Reading,
     *,
     ripe_at: Callable[[UnknownRow], float],
     gives_up: Callable[[PlannedRow], bool],
@@ -127,13 +178,14 @@ async def _settle_creates(
 ) -> list[Transition]:
     """Sweep the collection until each row is found or proven absent; rows that are settled leave `waiting`."""
     steps: list[Transition] = []
+    reader = reading.reader
     absent = dict.fromkeys(waiting, 0)  # key -> complete sweeps in which its absence counts
     now = reader.clock()
     waited_for = {key for key, each in waiting.items() if may_wait or now >= ripe_at(each)}
     while waiting:
         began = reader.clock()
         rows = {key: each.row for key, each in waiting.items()}
-        looked = await _sweep_for(ledger, collection, partial(_picked, rows), reader)
+        looked = await _sweep_for(ledger, collection, partial(_picked, rows), reading)
         found = [_adopted(each.row, looked.equal[key]) for key, each in waiting.items() if key in looked.equal]
         for key, each in waiting.items():
             absent[key] += began >= ripe_at(each)
@@ -146,8 +198,9 @@ async def _settle_creates(
         left = [each for key, each in waiting.items() if key in waited_for]
         if not left:
             break
-        gap_s = reader.settle_s * GAP_OF_SETTLE
-        await reader.sleep(max(gap_s, min(map(ripe_at, left)) - reader.clock()))
+        wait_s = max(reader.settle_s * GAP_OF_SETTLE, min(map(ripe_at, left)) - reader.clock())
+        reading.tell(waits_s=wait_s)
+        await reader.sleep(wait_s)
     return steps
 
 
@@ -163,17 +216,19 @@ async def _sweep_for(
     ledger: Ledger,
     collection: str,
     rows_of: Callable[[Sequence[str]], Mapping[str, PlannedRow]],
-    reader: Reader,
+    reading: Reading,
 ) -> _Looked:
     """Sweep the collection for the objects of some rows. Raises ReadFailedError when it cannot be read to its end.
 
     `rows_of` returns those of the keys that are looked for, with their rows.
     """
+    reader = reading.reader
     equal: dict[str, str] = {}
     other: dict[str, Finding] = {}
     began, objects, strangers = reader.clock(), 0, 0
     async for page in sweep(reader.client, collection, access=reader.access):
         objects += len(page)
+        reading.take(len(page))
         keyed = [(key_of_object(collection, entity), entity) for entity in page]
         rows = rows_of([key for key, _ in keyed if key])
         owned = owned_ids(ledger, [str(entity["id"]) for entity in page])
@@ -219,13 +274,14 @@ def _absent(row: PlannedRow, other: Finding | None, gives_up: Callable[[PlannedR
 
 
 async def _read_all(
-    unknown: Iterable[UnknownRow], reader: Reader, *, ripe_at: Callable[[UnknownRow], float], may_wait: bool
+    unknown: Iterable[UnknownRow], reading: Reading, *, ripe_at: Callable[[UnknownRow], float], may_wait: bool
 ) -> list[Transition | str]:
     """Return for each row of a lost update or delete what became of it, or why that cannot be read.
 
     That the object is not there counts after the settle time only: it may have been created a moment ago. Without
     `may_wait` such a row is left out.
     """
+    reader = reading.reader
     turns = asyncio.Semaphore(READ_AT_ONCE)
 
     async def read(each: UnknownRow) -> Transition | str | None:
@@ -238,10 +294,13 @@ async def _read_all(
                 if found is None and began < ripe_at(each):
                     if not may_wait:
                         return None
-                    await reader.sleep(ripe_at(each) - reader.clock())
+                    wait_s = ripe_at(each) - reader.clock()
+                    reading.tell(waits_s=wait_s)
+                    await reader.sleep(wait_s)
                     found = await read_object(reader.client, path, access=reader.access)
             except ReadFailedError as problem:
                 return _told(reader, row.collection, problem)
+        reading.take(found is not None)
         return _of_update(each, found) if row.operation is Operation.UPDATE else _of_delete(row, found)
 
     return [each for each in await asyncio.gather(*map(read, unknown)) if each is not None]
@@ -297,10 +356,13 @@ async def check_remote(ledger: Ledger, run_id: str, reader: Reader) -> RemoteChe
     """
     has_strangers = False
     problems: list[Unread] = []
-    for collection, _ in planned_collections(ledger, run_id):
+    collections = planned_collections(ledger, run_id)
+    reading = Reading(reader, Purpose.LOOKING, len(collections))
+    for collection, _ in collections:
+        reading.tell()
         rows_of = partial(planned_by_key, ledger, run_id, collection)
         try:
-            looked = await _sweep_for(ledger, collection, rows_of, reader)
+            looked = await _sweep_for(ledger, collection, rows_of, reading)
         except ReadFailedError as problem:
             _told(reader, collection, problem)
             begins = SYSTEMIC.get(problem.verdict)
@@ -318,6 +380,7 @@ async def check_remote(ledger: Ledger, run_id: str, reader: Reader) -> RemoteChe
             Transition(rows[key], State.CHANGED, 0, Answer(), finding=found) for key, found in looked.other.items()
         ]
         apply_transitions(ledger, steps)
+        reading.collections += 1
         has_strangers |= looked.has_strangers
     return RemoteChecked(has_strangers, tuple(problems))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 from pipeline.editions import COLLECTION, Edition, ProfileType, Route
@@ -29,10 +30,40 @@ class RouteTable:
     overrides: tuple[Route, ...] = ()
 
 
+class IdFrom(StrEnum):
+    """What a row's configuration profile was taken from."""
+
+    ROW = "row"  # its own deviceConfigurationId
+    NAME = "profile name"  # the entry of `profiles:` with the row's certificateProfileDisplayName
+    PLATFORM = "platform"  # the entry of `profiles:` for the row's platform
+
+
+class TypeFrom(StrEnum):
+    """What a row's profile type was taken from."""
+
+    ROW = "row"
+    ENTRY = "entry"  # of `profiles:`
+    DEFAULT = "default"  # neither names one: scep
+
+
+class RouteRule(NamedTuple):
+    """What decided a row's path."""
+
+    platform: str
+    profile_id: str  # lower case, as it stands in the path
+    id_from: IdFrom
+    entry: Profile | None  # the entry of `profiles:` that the row fits, also where the row has an id of its own
+    profile_type: ProfileType
+    type_from: TypeFrom
+    cast: str  # what stands between the profile's id and the collection's name
+    is_override: bool  # `routes:` of config.yaml has it, not the edition
+
+
 class Routed(NamedTuple):
-    """The collection's path below the service root, or "" and why there is none."""
+    """The collection's path below the service root and what decided it, or "", None and why there is none."""
 
     collection: str
+    rule: RouteRule | None
     findings: tuple[Finding, ...]
 
 
@@ -50,27 +81,31 @@ def route_row(values: Values, platform: str, table: RouteTable) -> Routed:
     row_type = {each.value: each for each in table.edition.profile_types}.get(given_type.casefold())
     if given_type and row_type is None:
         known = ", ".join(table.edition.profile_types)
-        message = f"edition {table.edition.name} has the profile types {known}"
+        message = f"not one of the profile types of edition {table.edition.name}: {known}"
         findings.append(
             finding(Code.UNKNOWN_PROFILE_TYPE, message, column=headers[PROFILE_TYPE_COLUMN], value=given_type)
         )
     profile = _profile(texts.get("certificateProfileDisplayName", ""), platform, row_type, table.profiles)
-    profile_type = row_type or (profile.profile_type if profile else None) or ProfileType.SCEP
-    cast = _cast(platform, profile_type, table)
+    entry_type = profile.profile_type if profile else None
+    profile_type = row_type or entry_type or ProfileType.SCEP
+    cast, is_override = _cast(platform, profile_type, table)
     if platform and not cast and not (given_type and row_type is None):
         findings.append(_no_route(platform, profile_type, table, headers["devicePlatform"]))
-    profile_id = texts[PROFILE_ID_COLUMN].strip() or (profile.id if profile else "")
+    own_id = texts[PROFILE_ID_COLUMN].strip()
+    profile_id = own_id or (profile.id if profile else "")
     if not profile_id and platform:
         rows = f"{platform} and {row_type}" if row_type else platform
         message = f"no deviceConfigurationId in the row, and no entry of `profiles:` for {rows}"
         findings.append(finding(Code.NO_PROFILE, message, column=headers[PROFILE_ID_COLUMN]))
     elif profile_id and not GUID.fullmatch(profile_id):
-        message = "not a GUID: 32 hexadecimal digits in five groups"
+        message = "not a GUID, which is 32 hexadecimal digits in five groups"
         findings.append(finding(Code.NOT_A_GUID, message, column=headers[PROFILE_ID_COLUMN], value=profile_id))
     if findings or not platform:
-        return Routed("", tuple(findings))
-    path = f"deviceManagement/deviceConfigurations/{profile_id.lower()}/{cast}/{COLLECTION}"
-    return Routed(path, ())
+        return Routed("", None, tuple(findings))
+    id_from = IdFrom.ROW if own_id else IdFrom.NAME if profile and profile.name else IdFrom.PLATFORM
+    type_from = TypeFrom.ROW if row_type else TypeFrom.ENTRY if entry_type else TypeFrom.DEFAULT
+    rule = RouteRule(platform, profile_id.lower(), id_from, profile, profile_type, type_from, cast, is_override)
+    return Routed(f"deviceManagement/deviceConfigurations/{rule.profile_id}/{cast}/{COLLECTION}", rule, ())
 
 
 def _profile(
@@ -94,11 +129,13 @@ def _profile(
     return None
 
 
-def _cast(platform: str, profile_type: ProfileType, table: RouteTable) -> str:
-    for route in (*table.overrides, *table.edition.routes):
-        if (route.platform, route.profile_type) == (platform, profile_type):
-            return route.cast
-    return ""
+def _cast(platform: str, profile_type: ProfileType, table: RouteTable) -> tuple[str, bool]:
+    """Return the cast of the first route that fits, or "", and whether it is an override."""
+    for routes, is_override in ((table.overrides, True), (table.edition.routes, False)):
+        for route in routes:
+            if (route.platform, route.profile_type) == (platform, profile_type):
+                return route.cast, is_override
+    return "", False
 
 
 def _no_route(platform: str, profile_type: ProfileType, table: RouteTable, column: str) -> Finding:

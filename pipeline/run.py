@@ -51,7 +51,7 @@ def validate_files(paths: Sequence[Path], job: Job) -> Finished:
         end_run(spool, run_id)
         stop = reason_not_to_send(state_counts(spool, run_id), job)
         is_stopped = stop is not None and stop.reason is StopReason.THRESHOLD
-        summary = conclude_run(spool, run_id, folder, job.call, is_dry_run=True, has_too_many_errors=is_stopped)
+        summary = conclude_run(spool, run_id, folder, job, is_dry_run=True, has_too_many_errors=is_stopped)
     return Finished(summary, folder, exit_code_of(summary))
 
 
@@ -120,6 +120,6 @@ def report_run(wanted: str | None, job: Job) -> Finished:
         run = find_run(ledger, wanted)
         folder = Path(run.folder)
         make_folder(folder)
-        summary = conclude_run(ledger, run.id, folder, job.call)
+        summary = conclude_run(ledger, run.id, folder, job)
     # The report tells how the run stands; this call did what it was asked to do.
     return Finished(summary, folder, ExitCode.OK, run.stop_message)

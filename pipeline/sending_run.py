@@ -89,7 +89,7 @@ def _send_plan(run: OpenRun, is_allowed: Allows, *, is_confirmed: bool) -> Finis
         number = signal.SIGTERM if isinstance(signalled, TerminatedError) else signal.SIGINT
         return _end(run, Stop(StopReason.INTERRUPTED, "the run was interrupted"), signal_number=number)
     if not is_confirmed:
-        summary = conclude_run(ledger, run.id, run.folder, job.call)
+        summary = conclude_run(ledger, run.id, run.folder, job)
         done = "deleted" if summary.run.verb == "undo" else "sent"
         return Finished(summary, run.folder, exit_code_of(summary), f"not confirmed, so nothing was {done}")
     counts = state_counts(ledger, run.id)
@@ -152,7 +152,7 @@ def _end(
     ledger = run.session.ledger
     reason, message = stop or (None, "")
     end_run(ledger, run.id, stop=reason or "", stop_message=message)
-    summary = conclude_run(ledger, run.id, run.folder, run.job.call, stats=stats)
+    summary = conclude_run(ledger, run.id, run.folder, run.job, stats=stats)
     code = exit_code_of(summary, reason, stopped_collections=stopped_collections)
     if signal_number is not None and reason is StopReason.INTERRUPTED and code is not ExitCode.INTERNAL:
         code = ExitCode(128 + signal_number)

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from pipeline import __version__
 from pipeline.auth import TokenSource, app_id_of, open_token_source, scope_of
-from pipeline.conclude import Call
 from pipeline.config import Settings, config_hash
 from pipeline.deliver import Delivery
 from pipeline.errors import UsageError
@@ -34,15 +33,24 @@ from pipeline.ledger import (
 from pipeline.load import LoadOptions
 from pipeline.log import RunLog, open_run_log
 from pipeline.model import Scope
+from pipeline.next_steps import Call
 from pipeline.pace import Pacer
 from pipeline.presets import Preset
-from pipeline.reconcile import Reader
+from pipeline.reconcile import Looking, Reader, watch_nothing
+from pipeline.report import Eta
 from pipeline.send import Progress, SendLimits, Service
 
 LONGEST_LATENCY_S = 4.0
 """`concurrency: auto` keeps the quota's rate up while answers take at most so long."""
 
 MOST_WORKERS = 64
+
+SHARED_QUOTA = 0.5
+"""What is left of this app's quota in the longer of two times.
+
+The tenant's quota is twice one app's (200 and 100 writes per 20 s in Microsoft's
+throttling-intune-device-configuration.md), so half of ours is left when other apps write 150. They may leave even less.
+"""
 
 Done = TypeVar("Done")
 
@@ -69,6 +77,8 @@ class Watcher(NamedTuple):
     note: Callable[[str], None]  # a sentence for the user
     ask: Callable[[Question], bool]  # off loopback, and before an undo
     deleting: Callable[[Progress], None] | None = None  # the progress of an undo; None: told as `sending`
+    looking: Callable[[Looking], None] = watch_nothing  # the progress of reading the tenant
+    writing: Callable[[str], None] = watch_nothing  # the name of each report before it is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +193,15 @@ def open_pacer(job: Job) -> Pacer:
     return Pacer(quota.count, quota.window_s, clock=job.clock, sleep=job.sleep)
 
 
+def eta_of(job: Job, writes: int) -> Eta | None:
+    """Return how long so many writes take from a rested quota on, None for none."""
+    if not writes:
+        return None
+    quota = job.settings.send.quota
+    shared = Pacer(max(1, int(quota.count * SHARED_QUOTA)), quota.window_s, clock=job.clock, sleep=job.sleep)
+    return Eta(writes, open_pacer(job).eta_s(writes), shared.eta_s(writes))
+
+
 @contextmanager
 def working(session: Session, run_id: str, folder: Path, job: Job, *, errors_before: int = 0) -> Iterator[Delivery]:
     """Yield all that sending and reading back need, with run.log open; Ctrl-C and SIGTERM interrupt it gently."""
@@ -204,7 +223,9 @@ def _delivery(
         ledger=session.ledger,
         run_id=run_id,
         service=Service(session.client, tokens.token, tokens.refresh, session.pacer, access),
-        reader=Reader(session.client, access, job.clock, job.sleep, job.settings.send.settle_s, log),
+        reader=Reader(
+            session.client, access, job.clock, job.sleep, job.settings.send.settle_s, log, on_look=job.watch.looking
+        ),
         workers=workers_of(job.settings),
         limits=_limits(job, errors_before),
         interrupt=interrupt,

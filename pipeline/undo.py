@@ -187,7 +187,7 @@ def _first_of(ended: ExitCode, stays: ExitCode) -> ExitCode:
 
 def _not_begun(session: Session, parent: RunInfo, job: Job, code: ExitCode, why: str) -> Finished:
     folder = Path(parent.folder)
-    return Finished(conclude_run(session.ledger, parent.id, folder, job.call), folder, code, why)
+    return Finished(conclude_run(session.ledger, parent.id, folder, job), folder, code, why)
 
 
 def _planned(session: Session, parent: RunInfo, job: Job, *, include_adopted: bool) -> OpenRun:

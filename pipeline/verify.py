@@ -7,14 +7,14 @@ Nothing here writes to the tenant. What is proven missing becomes durable, so th
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.conclude import Call, conclude_run, steps_for_missing
+from pipeline.conclude import conclude_run
 from pipeline.deliver import unless_interrupted
 from pipeline.errors import ExitCode, PreflightError, UsageError
 from pipeline.findings import shorten
@@ -31,7 +31,8 @@ from pipeline.ledger import (
     state_counts,
 )
 from pipeline.model import Answer, Operation, RunInfo, State, Transition, Verdict
-from pipeline.reconcile import GAP_OF_SETTLE, SWEEPS, Reader
+from pipeline.next_steps import Call, steps_for_missing
+from pipeline.reconcile import GAP_OF_SETTLE, SWEEPS, Purpose, Reader, Reading
 from pipeline.report import (
     NextStep,
     Result,
@@ -92,7 +93,7 @@ class _Look:
     reader: Reader
     ripe_at: float  # from then on absence counts
     ends_at: float
-    on_found: Callable[[int], None]  # rows that are decided
+    reading: Reading
     outcomes: dict[int, _Outcome] = field(default_factory=dict)  # by the ledger's number of the row
     moved: int = 0  # rows whose state was changed
     is_refused: bool = False
@@ -118,7 +119,7 @@ def verify_run(wanted: str | None, job: Job, *, wait_s: float) -> Verified:
         opened = OpenRun(session, run.id, folder, job)
         look, signal_number, problem = _read_back(opened, rows, wait_s)
         if look.moved:
-            conclude_run(session.ledger, run.id, folder, job.call)
+            conclude_run(session.ledger, run.id, folder, job)
         why = INTERRUPTED if signal_number is not None else problem
         verification = _report(opened, run, rows, look.outcomes, why)
     code = ExitCode(128 + signal_number) if signal_number is not None else None
@@ -127,14 +128,15 @@ def verify_run(wanted: str | None, job: Job, *, wait_s: float) -> Verified:
 
 def _read_back(run: OpenRun, rows: Sequence[CreatedRow], wait_s: float) -> tuple[_Look, int | None, str]:
     """Return what was found, the signal that ended it, and why the tenant cannot be read at all."""
-    session, on_reading = run.session, run.job.watch.reading
+    session = run.session
     with working(session, run.id, run.folder, run.job) as delivery:
+        collections = {each.row.collection for each in rows}
         look = _Look(
             session.ledger,
             delivery.reader,
             ripe_at=session.started_at + delivery.reader.settle_s,
             ends_at=session.started_at + wait_s,
-            on_found=lambda found: on_reading(found, len(rows)),
+            reading=Reading(delivery.reader, Purpose.READING_BACK, len(collections), len(rows)),
         )
         problem = ""
         try:
@@ -167,10 +169,13 @@ async def _look_for(rows: Sequence[CreatedRow], look: _Look) -> None:
                 look.is_refused |= failed.verdict in REFUSALS
                 _decide_all(each, look, _Outcome(Result.NOT_READ, message=str(failed)))
         open_ones = [each for each in open_ones if each.waiting]
+        look.reading.collections = look.reading.of - len(open_ones)
         now = clock()
         if not open_ones or now >= look.ends_at:
             break
-        await look.reader.sleep(min(max(min(pause_s, gap_s), now - began), look.ends_at - now))
+        wait_s = min(max(min(pause_s, gap_s), now - began), look.ends_at - now)
+        look.reading.tell(waits_s=wait_s)
+        await look.reader.sleep(wait_s)
         pause_s *= 2
     for each in open_ones:
         _decide_all(each, look, _Outcome(Result.NOT_YET_VISIBLE, message=NOT_SEEN))
@@ -193,7 +198,8 @@ async def _sweep(collection: _Collection, look: _Look, gap_s: float) -> None:
                 answer = Answer(object_id=each.row.object_id, message="found again when the run was verified")
                 found.append(Transition(each.row, State.CREATED, each.row.attempts, answer))
         _make_durable(look, found)
-        look.on_found(len(look.outcomes))
+        look.reading.found = len(look.outcomes)
+        look.reading.take(len(page))
     is_apart = collection.proved_at is None or began - collection.proved_at >= gap_s
     if began >= look.ripe_at and is_apart:
         collection.proofs += 1
@@ -223,7 +229,8 @@ def _leave_missing(collection: _Collection, look: _Look, gone: Sequence[CreatedR
         if each.state is not State.MISSING:
             steps.append(Transition(each.row, State.MISSING, each.row.attempts, Answer(message=message)))
     _make_durable(look, steps)
-    look.on_found(len(look.outcomes))
+    look.reading.found = len(look.outcomes)
+    look.reading.tell()
 
 
 def _decide_all(collection: _Collection, look: _Look, outcome: _Outcome) -> None:

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import fields
 
+from finding_examples import examples
+
 from pipeline.config import config_keys
 from pipeline.editions import EDITION_CURRENT, EDITIONS, EnumType
 from pipeline.errors import EXIT_CODE_MEANINGS
@@ -123,7 +125,7 @@ def repairs() -> str:
 
 BLOCKS = {
     "README.md": (faults, help, help_import, properties, profile_types, keys, exits),
-    "docs/findings.md": (codes,),
+    "docs/findings.md": (codes, examples),
     "docs/reading.md": (help_inspect, presets, declared_rules, repairs),
 }
 """Document -> the blocks that stand in it."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.conclude import Call
 from pipeline.config import Overrides, load_settings
 from pipeline.editions import EDITIONS
 from pipeline.graph import Timeouts
@@ -19,6 +18,7 @@ from pipeline.ingest import ingest_files, rules_of
 from pipeline.ledger import Ledger, open_ledger
 from pipeline.load import LoadOptions
 from pipeline.model import Scope
+from pipeline.next_steps import Call
 from pipeline.presets import Preset
 from pipeline.run import Finished, import_files, resume_run, validate_files
 from pipeline.send import Progress

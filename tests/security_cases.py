@@ -2,17 +2,24 @@
 
 import base64
 import csv
+import gzip
+import hashlib
 import itertools
 import json
+import re
 import socket
 import threading
+import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
 from import_cases import HEADER, TENANT_ID, Site
+from openpyxl import load_workbook
 
 PIECE_CHARACTERS = 14
 """A part of a token that is so long comes from nowhere else."""
@@ -47,10 +54,66 @@ def leaks(folder: Path, texts: Sequence[str], secret: str) -> list[str]:
     """Return the files below the folder and the texts in which a trace of the secret is found."""
     traces = traces_of(secret)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    contents = [(str(path.relative_to(folder)), path.read_bytes()) for path in files]
+    contents = [(str(path.relative_to(folder)), content) for path in files for content in contents_of(path)]
     contents += [(f"text: {text[:2000]}", text.encode("utf-8", "surrogatepass")) for text in texts]
     contents += [(f"name: {path}", str(path).encode()) for path in files]
     return [name for name, content in contents if any(trace in content for trace in traces)]
+
+
+def contents_of(path: Path) -> Iterator[bytes]:
+    """Yield the file's bytes, and what is packed in them: the parts of a workbook, the lines of a page."""
+    yield path.read_bytes()
+    if path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as archive:
+            yield from (archive.read(name) for name in archive.namelist())
+    elif path.suffix == ".html":
+        yield from (gzip.decompress(base64.b64decode(each)) for each in page_of(path).packed)
+
+
+class Page(HTMLParser):
+    """What a page consists of, as a browser's parser sees it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []  # (tag, name, value)
+        self.packed: list[str] = []
+        self.scripts: list[str] = []
+        self.styles: list[str] = []
+        self.texts: list[str] = []  # what is shown
+        self.policies: list[str] = []
+        self._into: list[str] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take note of the element; what stands in scripts and styles is text."""
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if ("http-equiv", "Content-Security-Policy") in attrs:
+            self.policies.append(dict(attrs).get("content") or "")
+        is_packed = ("id", "packed-lines") in attrs
+        self._into = self.packed if is_packed else {"script": self.scripts, "style": self.styles}.get(tag)
+        if self._into is not None:
+            self._into.append("")
+
+    def handle_data(self, data: str) -> None:
+        """Keep what scripts and styles hold, which comes in pieces."""
+        if self._into is None:
+            self.texts.append(data)
+        else:
+            self._into[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        """Take note that a script or style has ended."""
+        if tag in {"script", "style"}:
+            self._into = None
+
+
+def page_of(path: Path) -> Page:
+    """Return the page, parsed."""
+    page = Page()
+    page.feed(path.read_text("utf-8"))
+    page.close()
+    return page
 
 
 class Asked(NamedTuple):
@@ -258,10 +321,54 @@ def _problems_of_log(path: Path) -> Iterator[str]:
         yield from (f"{path.name} line {number}: {each!r} is raw" for each in controls_in(line) if each < " ")
 
 
+def _problems_of_page(path: Path) -> Iterator[str]:
+    page = page_of(path)
+    policy = "".join(page.policies)
+    for kind, texts in (("script", page.scripts), ("style", page.styles)):
+        for text in texts:
+            digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            if f"'sha256-{digest}'" not in policy:
+                yield f"{path.name}: a {kind} that the policy does not let in: {text[:60]!r}"
+    if "default-src 'none'" not in policy:
+        yield f"{path.name}: no policy that keeps everything else out"
+    if len(page.scripts) > 1 or len(page.styles) > 1:
+        yield f"{path.name}: {len(page.scripts)} scripts, {len(page.styles)} styles"
+    for tag in page.tags.keys() & {"iframe", "object", "embed", "img", "base", "audio", "video"}:
+        yield f"{path.name}: an element {tag}"
+    for tag, name, value in page.attributes:
+        is_inside = re.fullmatch(
+            r"#.*|data:,|[^:/?#]+(/report\.html)?", value
+        )  # an empty icon keeps browsers from asking
+        is_foreign = name in {"href", "src", "action"} and not is_inside
+        if name.startswith("on") or name == "style" or is_foreign:
+            yield f"{path.name}: {tag} {name}={value[:60]!r}"
+    shown = controls_in("".join(page.texts), allowed="\n\xa0")
+    yield from (f"{path.name}: {each!r} is raw" for each in sorted(shown))
+    for packed in page.packed:
+        json.loads(gzip.decompress(base64.b64decode(packed)))
+
+
+def _problems_of_workbook(path: Path) -> Iterator[str]:
+    book = load_workbook(path)
+    for sheet in book:
+        for cell in (cell for row in sheet.iter_rows() for cell in row):
+            where = f"{path.name}, {sheet.title}, {cell.coordinate}"
+            if cell.value is not None and cell.data_type != "s":
+                yield f"{where}: no text but {cell.data_type}"
+            if isinstance(cell.value, str) and is_run(cell.value):
+                yield f"{where}: {cell.value[:60]!r} would be run from a CSV file"
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if re.search("vba|external|embed|ctrl|connection", name)]
+        yield from (f"{path.name}: a part {name}" for name in names)
+
+
 EXAMINED: dict[str, Callable[[Path], Iterator[str]]] = {
     ".csv": _problems_of_csv,
+    ".html": _problems_of_page,
     ".json": _problems_of_json,
+    ".jsonl": _problems_of_log,
     ".log": _problems_of_log,
+    ".xlsx": _problems_of_workbook,
 }
 """How each kind of written file is examined, by its suffix. A new kind needs its line here."""
 

@@ -169,7 +169,7 @@ def causes(called_stdout: str) -> list[tuple[str, str, int, str, str]]:
     """Return code, column, rows, message and hint of each error in report.json."""
     report: dict[str, Any] = json.loads(called_stdout)
     return [
-        (each["code"], each["column"], each["rows"], each["example_message"], each["hint"])
+        (each["code"], each["column"], each["rows"], each["examples"][0]["message"], each["hint"])
         for each in report["causes"]
         if each["severity"] == "error"
     ]
@@ -222,7 +222,7 @@ def without_url() -> dict[str, str]:
                 "not-a-guid",
                 "deviceConfigurationId",
                 1,
-                "not a GUID: 32 hexadecimal digits in five groups",
+                "not a GUID, which is 32 hexadecimal digits in five groups",
                 "copy the profile's id from Intune, such as 6a1f0e5c-2f0b-4c8e-9a55-0d3f1b7c2e11",
             ),
         ),
@@ -272,9 +272,9 @@ def test_a_header_without_rows_is_a_warning(folder: Path) -> None:
     called = call("--output", "json", "validate", "inventory.csv")
 
     report = json.loads(called.stdout)
-    assert [(each["code"], each["severity"], each["example_message"], each["hint"]) for each in report["causes"]] == [
-        ("no-rows", "warning", "a header and no rows", "check that the export was complete")
-    ]
+    assert [
+        (each["code"], each["severity"], each["examples"][0]["message"], each["hint"]) for each in report["causes"]
+    ] == [("no-rows", "warning", "a header and no rows", "check that the export was complete")]
     assert called.code == ExitCode.OK
 
 

@@ -18,21 +18,20 @@ import pytest
 import typer
 from cli_cases import APP_ID, GRAPH, ROOT, TOKEN, Called, call, environ_of, move_to, program, run_program
 from import_cases import HEADER, TENANT_ID, cells_of, devices, write_csv
+from openpyxl import load_workbook
 from rich.console import Console
 
 from pipeline import __version__
 from pipeline.cli.ending import GO_ON, ending
 from pipeline.cli.options import GLOBAL_OPTIONS, Globals, Output
-from pipeline.cli.progress import Reporter
 from pipeline.cli.streams import answering
 from pipeline.cli.terminal import duration, show_finished
 from pipeline.errors import ExitCode
 from pipeline.findings import Severity
 from pipeline.interrupt import TerminatedError
 from pipeline.model import RunInfo, Scope, SendStats, SourceInfo
-from pipeline.report import Cause, NextStep, RouteLine, Summary, Total
+from pipeline.report import Cause, Example, NextStep, RouteLine, Summary, Total
 from pipeline.run import Finished
-from pipeline.send import Progress
 from pipeline.simulator import RunningSimulator, SimulatorSettings, running
 
 VERBS = (
@@ -250,70 +249,6 @@ def test_a_tenant_without_id_is_refused(folder: Path) -> None:
     assert called.code == ExitCode.USAGE
 
 
-# --- progress ----------------------------------------------------------------------------------------------------
-
-
-class Watch:
-    """A clock that is set by hand."""
-
-    now_s = 100.0
-
-    def __call__(self) -> float:
-        """Return the seconds."""
-        return self.now_s
-
-
-def test_progress_tells_rate_and_time_left() -> None:
-    """The words say how many rows are done, how fast, and how long the rest takes, which runs down by itself."""
-    watch = Watch()
-    reporter = Reporter(watch)
-
-    reporter.reading(0, 200_000)
-    watch.now_s += 10
-    reporter.reading(50_000, 200_000)
-    read = reporter.words()
-    reporter.sending(Progress(0, 12_000, 0, 0, pause="", eta_s=2_400.0))
-    watch.now_s += 30
-    reporter.sending(Progress(150, 12_000, 147, 3, pause="paused by the service", eta_s=2_400.0))
-    sent = reporter.words()
-    watch.now_s += 60
-    later = reporter.words()
-
-    assert read == "50,000 of 200,000 rows, 5,000.0/s, about 30 s left"
-    assert sent == "150 of 12,000 rows, 5.0/s, about 40 min 0 s left, 3 failed or in doubt, paused by the service"
-    assert later == "150 of 12,000 rows, 1.7/s, about 39 min 0 s left, 3 failed or in doubt, paused by the service"
-
-
-def test_a_line_is_printed_only_when_there_is_news(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a terminal, progress is a line on stderr, and none is printed twice."""
-    reporter = Reporter(Watch())
-
-    reporter.print_line()
-    for settled in (1, 1, 2):
-        reporter.sending(Progress(settled, 2, settled, 0, pause="", eta_s=0.0))
-        reporter.print_line()
-
-    assert capsys.readouterr() == ("", "sending: 1 of 2 rows\nsending: 2 of 2 rows\n")
-
-
-@pytest.mark.parametrize("width", [40, 80])
-def test_the_bar_fits_the_terminal(width: int) -> None:
-    """The bar is one line with the phase and the numbers, whatever else there is to tell."""
-    watch = Watch()
-    reporter = Reporter(watch)
-    reporter.sending(Progress(0, 1_000_000, 0, 0, pause="", eta_s=0.0))
-    watch.now_s += 60
-    reporter.sending(Progress(123_456, 1_000_000, 99_999, 23_457, pause="paused by the service", eta_s=200_000.0))
-    console = Console(file=io.StringIO(), width=width, force_terminal=False)
-
-    console.print(reporter.bar())
-
-    (line,) = console.file.getvalue().splitlines()  # type: ignore[attr-defined] # it is the StringIO from above
-    assert line.startswith("sending ")
-    assert "123,456 of" in line
-    assert len(line) <= width
-
-
 # --- the summary -------------------------------------------------------------------------------------------------
 
 RUN = RunInfo(
@@ -349,11 +284,18 @@ def summary_of(*, is_dry_run: bool = False) -> Summary:
                 column="certificateKeyLength",
                 rows=1,
                 places="row 7",
-                example_value="2048\u200e bit\nRSA",
-                example_message="not a whole number",
+                examples=(Example("row 7", "2048\u200e bit\nRSA", "not a whole number"),),
                 hint="write digits only, such as 2048, and ask whoever exported the inventory to do so the next time",
             ),
-            Cause("no-rows", Severity.WARNING, "", 0, "whole file", "", "a header and no rows", "check the export"),
+            Cause(
+                "no-rows",
+                Severity.WARNING,
+                "",
+                0,
+                "whole file",
+                (Example("", "", "a header and no rows"),),
+                "check the export",
+            ),
         ),
         stats=SendStats(requests=12_349, throttled=2, paused_s=30.0, elapsed_s=3_600.0),
         next_steps=(NextStep("go on with the unsent rows:", "certstate resume 20261123T084913Z-inventory-3f9a1c"),),
@@ -386,11 +328,12 @@ warning  no-rows
          a header and no rows
          -> check the export
 
+Needs attention.
 12,350 rows read = 1 blank + 1 invalid + 12,345 created + 2 unsent + 1 unknown
 12,349 requests in 1 h 0 min; 2 refused as too many, waited 30 s for that
 Stopped: more than 20 rows have errors (--max-errors)
 
-Report: {Path("runs", RUN.id, "report.json")}
+Report: {Path("runs", RUN.id, "report.html")}
 Next: go on with the unsent rows:
       certstate resume 20261123T084913Z-inventory-3f9a1c
 """
@@ -467,7 +410,7 @@ def test_json_of_a_problem_is_a_document_too(arguments: list[str], message: str)
     """A caller that reads JSON gets JSON however the call ends, and a person the sentence."""
     called = call("--output", "json", *arguments)
 
-    assert json.loads(called.stdout) == {"error": {"message": message, "exit_code": 2}}
+    assert json.loads(called.stdout) == {"schema_version": 1, "error": {"message": message, "exit_code": 2}}
     assert called.stderr == f"certstate: {message}\n"
     assert called.code == ExitCode.USAGE
 
@@ -501,7 +444,7 @@ def test_a_reader_that_goes_away_changes_nothing(simulator: RunningSimulator, br
     assert len(simulator.objects()) == 3
     assert started.returncode == ExitCode.OK
     assert (stderr or b"").count(b"\n") == (4 if broken == "stdout" else 0)
-    assert (stdout or b"").endswith(b"report.json\n" if broken == "stderr" else b"")
+    assert (stdout or b"").endswith(b"report.html\n" if broken == "stderr" else b"")
 
 
 def test_a_full_disk_under_stdout_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -600,13 +543,15 @@ def test_a_limit_leaves_rows_for_the_printed_command(simulator: RunningSimulator
 
 
 def test_the_printed_command_imports_the_corrected_file(simulator: RunningSimulator) -> None:
-    """The command for errors.csv works as printed, with the place and the edition of the call before it."""
+    """The command for errors.xlsx works as printed, with the place and the edition of the call before it."""
     write_csv(Path("a.csv"), [cells_of(1), cells_of(2, certificateKeyLength="many")])
 
     called = call("import", "a.csv", "--edition", "1706", "--state", "my state", "--graph-url", simulator.service_root)
     (command,) = next_commands(called)
-    errors = Path(command[1])
-    errors.write_text(errors.read_text("utf-8-sig").replace("many", "2048"), "utf-8")
+    book = load_workbook(command[1])
+    for cell in (cell for row in book["a"].iter_rows() for cell in row if cell.value == "many"):
+        cell.value = "2048"
+    book.save(command[1])
     corrected = call(*command)
 
     assert called.code == ExitCode.UNSETTLED

@@ -14,6 +14,7 @@ from cli_cases import Called, call, move_to
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from import_cases import HEADER, cells_of, devices, write_csv
 from preset_cases import PRESET_CASES
+from security_cases import contents_of
 
 from pipeline.cli.ending import ending
 from pipeline.cli.options import Globals, Output
@@ -51,7 +52,7 @@ def next_commands(called: Called) -> list[list[str]]:
 
 def run_folder(folder: Path) -> Path:
     """Return the only run's folder."""
-    (only,) = (folder / "runs").iterdir()
+    (only,) = (each for each in (folder / "runs").iterdir() if each.is_dir())
     return only
 
 
@@ -118,16 +119,16 @@ def test_an_unknown_preset_is_told_the_known_ones(folder: Path, verb: str) -> No
 
 
 def test_the_printed_commands_read_the_file_the_same_way(folder: Path) -> None:
-    """Header row and --no-repair go along; for errors.csv only what still holds for it."""
+    """Header row and --no-repair go along; for errors.xlsx only what still holds for it."""
     path = folder / "inventory.csv"
     write_csv(path, [*devices(1), cells_of(2, serverUrl="ndes")])
     path.write_text("Inventory of 2026\n\n" + path.read_text("utf-8"), "utf-8")
 
     called = call("validate", "inventory.csv", "--header-row", "3", "--no-repair")
 
-    errors_csv = str(run_folder(folder).relative_to(folder) / "errors.csv")
+    to_mend = str(run_folder(folder).relative_to(folder) / "errors.xlsx")
     assert next_commands(called) == [
-        ["validate", errors_csv, "--no-repair"],
+        ["validate", to_mend, "--no-repair"],
         ["import", "inventory.csv", "--header-row", "3", "--no-repair"],
     ]
 
@@ -224,7 +225,8 @@ def test_a_private_key_beside_the_certificate_reaches_no_file(folder: Path) -> N
 
     called = call("validate", "inventory.csv")
 
-    written = "".join(each.read_text("utf-8") for each in run_folder(folder).iterdir())
+    contents = [content for each in run_folder(folder).iterdir() for content in contents_of(each)]
+    written = b"".join(contents).decode("utf-8", "replace")
     assert (called.code, "1 valid" in called.stdout) == (ExitCode.INVALID, True)
     assert "private key left out" in written
     assert [text for text in (called.stdout, called.stderr, written) if "sentinel" in text] == []
@@ -237,7 +239,8 @@ def test_a_private_key_in_place_of_the_certificate_reaches_no_file(folder: Path)
 
     called = call("validate", "inventory.csv")
 
-    written = "".join(each.read_text("utf-8") for each in run_folder(folder).iterdir())
+    contents = [content for each in run_folder(folder).iterdir() for content in contents_of(each)]
+    written = b"".join(contents).decode("utf-8", "replace")
     assert called.code == ExitCode.INVALID
     assert "(private key left out)" in written
     assert base64.b64encode(der).decode()[:40] not in written + called.stdout + called.stderr
@@ -305,4 +308,4 @@ def test_what_was_repaired_hides_no_error_and_no_warning(folder: Path) -> None:
     called = call("validate", "inventory.csv")
 
     assert re.findall(r"^(error|warning|info) ", called.stdout, re.MULTILINE) == ["warning", *["info"] * 4]
-    assert "and 3 more in report.json: 3 info\n" in called.stdout
+    assert "and 3 more in the report: 3 info\n" in called.stdout

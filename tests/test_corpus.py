@@ -86,7 +86,9 @@ def load_fields(load: LoadOptions) -> tuple[tuple[str, ...], str | None, str | N
 
 def found_in(entry: dict[str, Any], *, is_one_table: bool) -> tuple[Found, str]:
     """Return a finding of report.json as cases write it, and its message."""
-    found = Finding(Code(entry["code"]), Severity(entry["severity"]), *(entry[each] for each in Finding._fields[2:]))
+    found = Finding(
+        Code(entry["code"]), Severity(entry["severity"]), *(entry[each] or "" for each in Finding._fields[2:])
+    )
     becomes = text_after(found)
     place = entry["row"]
     if not is_one_table:

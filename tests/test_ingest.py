@@ -16,10 +16,11 @@ from openpyxl import Workbook
 from pipeline.columns import match_columns
 from pipeline.errors import ExitCode, SourceError
 from pipeline.findings import Code, Severity
-from pipeline.ingest import NEVER_SEEN_AGAIN, judge_rows, rules_of
+from pipeline.ingest import judge_rows, rules_of
 from pipeline.interrupt import TerminatedError, deferred_signals
 from pipeline.load import LoadOptions, open_tables
 from pipeline.model import StagedRow
+from pipeline.returned import NEVER_SEEN_AGAIN, own_columns
 from pipeline.run import import_files, validate_files
 from pipeline.simulator import RunningSimulator, SimulatorSettings, running
 
@@ -185,7 +186,7 @@ def test_all_sheets_of_a_workbook_are_read(site: Site) -> None:
         ("Notes", 0),
         ("Phones", 2),
     ]
-    assert [(cause.code, cause.example_message) for cause in finished.summary.causes] == [
+    assert [(cause.code, cause.examples[0].message) for cause in finished.summary.causes] == [
         ("skipped-sheet", "sheet Notes was not read, about 1 rows: its row 1 names no known column")
     ]
     assert finished.exit_code is ExitCode.INVALID
@@ -443,9 +444,8 @@ def staged(
             templates=rules.templates,
         )
         assert columns is not None
-        code_at = table.header.index("_import_code") if "_import_code" in table.header else None
         for chunk in table.chunks:
-            rows += judge_rows(chunk.rows, columns, rules, code_at=code_at)
+            rows += judge_rows(chunk.rows, columns, rules, own_columns(table.header))
     return rows
 
 
@@ -583,7 +583,7 @@ def test_a_default_for_an_absent_column_is_told_once(site: Site) -> None:
 
     assert totals_of(finished) == {"valid": 3}
     assert [
-        (cause.code, cause.column, cause.rows, cause.severity, cause.example_message)
+        (cause.code, cause.column, cause.rows, cause.severity, cause.examples[0].message)
         for cause in finished.summary.causes
     ] == [
         ("default-value", "userDisplayName", 1, "info", "(empty) -> nobody"),

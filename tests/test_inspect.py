@@ -507,14 +507,11 @@ def test_signs_that_the_terminal_lacks_are_escaped_in_yaml() -> None:
 
 
 def test_the_document_says_the_same(tmp_path: Path) -> None:
-    """`--output json` gets one document in ASCII with every table."""
+    """`--output json` gets one document with every table."""
     table = foreign(tmp_path)
 
-    text = inspection_document([table], [Refused(Path("x.csv"), "no")])
+    document = json.loads(inspection_document([table], [Refused(Path("x.csv"), "no")]).model_dump_json())
 
-    document = json.loads(text)
-    assert text.isascii()
-    assert text.endswith("}\n")
     (told,) = document["tables"]
     assert told.pop("columns")[2:4] == [
         {
@@ -561,7 +558,7 @@ def test_the_document_says_the_same(tmp_path: Path) -> None:
                 "key": "timezone",
                 "choices": "the zone of whoever wrote the dates, such as Europe/Berlin or UTC",
                 "cell": "23.11.2026",
-                "header": "",
+                "header": None,
             }
         ],
     }

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_time import run_virtually
 
-from pipeline.pace import MARGIN_S, Pacer
+from pipeline.pace import MARGIN_S, Pacer, Slots
 
 
 def open_pacer(count: int, window_s: float) -> Pacer:
@@ -294,6 +294,29 @@ def test_the_estimate_is_when_the_last_request_leaves(
     eta_s, took_s = run_virtually(main)
 
     assert eta_s == pytest.approx(took_s, abs=1e-6)
+
+
+def test_the_slots_used_are_told() -> None:
+    """Requests of the window and those about to leave count, until a window after they left; so does a pause."""
+
+    async def story() -> list[Slots]:
+        pacer = open_pacer(3, 10.0)
+        told = [pacer.slots()]
+        await send(pacer, [])
+        await pacer.slot()
+        told.append(pacer.slots())
+        pacer.give_back()
+        await pacer.pause(4.0)
+        told.append(pacer.slots())
+        await asyncio.sleep(10.0 + MARGIN_S)
+        return [*told, pacer.slots()]
+
+    assert run_virtually(story) == [
+        Slots(0, 3, 10.0, 0.0),
+        Slots(2, 3, 10.0, 0.0),
+        Slots(1, 3, 10.0, 4.0),
+        Slots(0, 3, 10.0, 0.0),
+    ]
 
 
 def test_the_estimate_for_a_whole_inventory() -> None:

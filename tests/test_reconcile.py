@@ -160,7 +160,9 @@ def test_a_row_that_is_lost_again_and_again_is_given_up_and_can_be_resumed(site:
 
     assert (finished.exit_code, totals_of(finished), writes) == (ExitCode.UNSETTLED, {"unsent": 1}, 3)
     (cause,) = causes
-    assert cause["example_message"].startswith("its answer was lost again and again, and it is not in the tenant")
+    assert cause["examples"][0]["message"].startswith(
+        "its answer was lost again and again, and it is not in the tenant"
+    )
     assert (again.exit_code, totals_of(again)) == (ExitCode.OK, {"created": 1})
 
 
@@ -323,7 +325,7 @@ def test_a_value_that_an_update_cannot_take_away_is_told(site: Site) -> None:
 
     assert totals_of(finished) == {"changed": 1, "updated": 1}
     assert (state.patched, object_of(simulator)["userDisplayName"]) == (1, "Erika Example")
-    assert "an update cannot take a value away" in report_of(finished)["causes"][0]["example_message"]
+    assert "an update cannot take a value away" in report_of(finished)["causes"][0]["examples"][0]["message"]
 
 
 @pytest.mark.parametrize("operation", ["update", "delete"])

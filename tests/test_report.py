@@ -1,18 +1,15 @@
-"""The report's numbers: causes, totals, the conservation law, report.json."""
+"""The report's numbers: causes, totals, the conservation law."""
 
-import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from pipeline.findings import Code, Finding, Severity, finding
-from pipeline.model import Answer, ReportRow, RunInfo, Scope, SendStats, SourceInfo, State
+from pipeline.model import Answer, ReportRow, RunInfo, Scope, SourceInfo, State
 from pipeline.report import (
     Cause,
-    NextStep,
+    Example,
     RouteLine,
     RowRanges,
     Summary,
@@ -20,12 +17,10 @@ from pipeline.report import (
     Total,
     causes_of_answers,
     causes_of_findings,
-    document_of,
     route_lines,
     totals_of,
-    write_document,
 )
-from pipeline.report.document import MOST_FINDINGS
+from pipeline.report.cures import config_line
 
 BAD_DATE = finding(Code.NOT_A_DATE_TIME, "no date", column="Expires", value="soon", hint="write a date")
 ODD_LENGTH = finding(Code.KEY_LENGTH_UNUSUAL, "4 bits", column="Length", value="4", hint="write a date")
@@ -79,13 +74,44 @@ def test_findings_are_grouped_by_code_and_column_and_ranked() -> None:
     ]
 
     assert causes_of_findings(placed, ONE_FILE) == [
-        Cause("missing-column", Severity.ERROR, "Serial", 0, "whole file", "", "no column", "add it"),
+        Cause("missing-column", Severity.ERROR, "Serial", 0, "whole file", (Example("", "", "no column"),), "add it"),
         Cause(
-            "not-a-date-time", Severity.ERROR, "Starts", 4, "rows 3-4, 9-10", "later", "no date either", "write a date"
+            "not-a-date-time",
+            Severity.ERROR,
+            "Starts",
+            4,
+            "rows 3-4, 9-10",
+            (Example("row 3", "later", "no date either"), Example("row 10", "other", "no date either")),
+            "write a date",
         ),
-        Cause("not-a-date-time", Severity.ERROR, "Expires", 1, "row 2", "soon", "no date", "write a date"),
-        Cause("key-length-unusual", Severity.WARNING, "Length", 38, "rows 2-39", "4", "4 bits", "write a date"),
-        Cause("unknown-column", Severity.WARNING, "Colour", 0, "whole file", "", "not sent", "ignore it"),
+        Cause(
+            "not-a-date-time",
+            Severity.ERROR,
+            "Expires",
+            1,
+            "row 2",
+            (Example("row 2", "soon", "no date"),),
+            "write a date",
+        ),
+        Cause(
+            "key-length-unusual",
+            Severity.WARNING,
+            "Length",
+            38,
+            "rows 2-39",
+            (Example("row 2", "4", "4 bits"),),
+            "write a date",
+        ),
+        Cause(
+            "unknown-column",
+            Severity.WARNING,
+            "Colour",
+            0,
+            "whole file",
+            (Example("", "", "not sent"),),
+            "ignore it",
+            config_line("unknown-column", "Colour", [""], ["not sent"]),
+        ),
     ]
 
 
@@ -103,6 +129,22 @@ def test_causes_in_several_files_name_the_files_and_sheets() -> None:
     (cause,) = causes_of_findings(placed, TWO_FILES)
 
     assert (cause.rows, cause.places) == (3, "a.csv: row 2; b.xlsx, sheet Old: rows 2-3")
+
+
+def test_the_examples_of_a_cause_are_its_first_three_different_ones() -> None:
+    """The same value with the same message tells nothing new; each names its place, with the file where it has to."""
+    values = ["soon", "soon", "later", "soon", "never", "other"]
+    placed: list[tuple[int, int | None, Finding]] = [
+        (1 if number < 4 else 2, number, BAD_DATE._replace(value=value)) for number, value in enumerate(values, start=2)
+    ]
+
+    (cause,) = causes_of_findings(placed, TWO_FILES)
+
+    assert cause.examples == (
+        Example("a.csv: row 2", "soon", "no date"),
+        Example("b.xlsx, sheet Old: row 4", "later", "no date"),
+        Example("b.xlsx, sheet Old: row 6", "never", "no date"),
+    )
 
 
 def test_answers_are_grouped_by_state_status_and_code() -> None:
@@ -124,7 +166,7 @@ def test_answers_are_grouped_by_state_status_and_code() -> None:
     ]
 
     assert [
-        (each.code, each.severity, each.column, each.rows, each.places, each.example_message, bool(each.hint))
+        (each.code, each.severity, each.column, each.rows, each.places, each.examples[0].message, bool(each.hint))
         for each in causes_of_answers(rows, ONE_FILE)
     ] == [
         ("unsent", Severity.ERROR, "", 3, "rows 8-10", "no such profile", True),
@@ -271,134 +313,3 @@ def test_routes_list_the_terms_that_are_not_zero() -> None:
         RouteLine("ios", (Total("created", 5), Total("unknown", 1))),
         RouteLine("mac", (Total("unsent", 3),)),
     )
-
-
-# --- report.json
-
-
-def test_the_document_holds_the_whole_run() -> None:
-    """Every name and value of report.json, as JSON reads it back."""
-    cause = Cause("rejected 400", Severity.ERROR, "", 6, "rows 2-7", "", "bad", "correct it")
-    summary = replace(
-        summary_of(COUNTS),
-        routes=(RouteLine("ios", (Total("created", 5), Total("rejected before", 1))),),
-        causes=(cause,),
-        stats=SendStats(requests=1_230, throttled=2, paused_s=30.5, elapsed_s=300.25),
-        next_steps=(NextStep("go on:", "certstate resume x"),),
-    )
-    placed: list[tuple[int, int | None, Finding]] = [(1, None, ODD_LENGTH), (2, 7, BAD_DATE)]
-
-    document = document_of(summary, placed, {each.pk: each for each in SOURCES})
-
-    assert json.loads(json.dumps(document)) == {
-        "schema_version": 1,
-        "run": {
-            "id": "20260102T030405Z-a-ab12",
-            "verb": "import",
-            "dry_run": False,
-            "service_root": "https://graph.microsoft.com/beta",
-            "tenant_id": "tenant",
-            "edition": "1706",
-            "certstate_version": "1.0",
-            "started_at": "2026-01-02T03:04:05.000Z",
-            "ended_at": "2026-01-02T03:05:06.000Z",
-            "stop": "threshold",
-            "stop_message": "more than 5 rows have errors (--max-errors)",
-        },
-        "files": [
-            {
-                "file": "a.csv",
-                "sheet": None,
-                "sha256": "sha-1",
-                "encoding": "utf-8",
-                "delimiter": ";",
-                "rows_read": 1_250,
-                "blank_rows": 3,
-            },
-            {
-                "file": "b.xlsx",
-                "sheet": "Old",
-                "sha256": "sha-2",
-                "encoding": None,
-                "delimiter": None,
-                "rows_read": 12,
-                "blank_rows": 1,
-            },
-        ],
-        "rows_read": 1_262,
-        "totals": {
-            "blank": 4,
-            "invalid": 12,
-            "duplicate": 2,
-            "conflicting": 4,
-            "already_there": 5,
-            "rejected_before": 1,
-            "changed": 3,
-            "updated": 2,
-            "created": 1_210,
-            "reversed": 0,
-            "missing": 0,
-            "rejected": 6,
-            "unsent": 9,
-            "unknown": 4,
-        },
-        "balanced": True,
-        "routes": [{"collection": "ios", "totals": {"created": 5, "rejected_before": 1}}],
-        "forecast": None,
-        "sending": {"requests": 1_230, "throttled": 2, "paused_s": 30.5, "elapsed_s": 300.25},
-        "causes": [
-            {
-                "code": "rejected 400",
-                "severity": "error",
-                "column": "",
-                "rows": 6,
-                "places": "rows 2-7",
-                "example_value": "",
-                "example_message": "bad",
-                "hint": "correct it",
-            }
-        ],
-        "findings_total": 2,
-        "findings": [
-            {
-                "file": "a.csv",
-                "sheet": None,
-                "row": None,
-                "code": "key-length-unusual",
-                "severity": "warning",
-                "column": "Length",
-                "value": "4",
-                "message": "4 bits",
-                "hint": "write a date",
-            },
-            {
-                "file": "b.xlsx",
-                "sheet": "Old",
-                "row": 7,
-                "code": "not-a-date-time",
-                "severity": "error",
-                "column": "Expires",
-                "value": "soon",
-                "message": "no date",
-                "hint": "write a date",
-            },
-        ],
-        "next_steps": [{"sentence": "go on:", "command": "certstate resume x"}],
-    }
-
-
-def test_more_findings_than_a_document_lists_are_counted() -> None:
-    """The list is cut for each severity, so that many of one hide none of another; the total is not."""
-    placed = [(1, number, ODD_LENGTH) for number in range(MOST_FINDINGS + 5)] + [(1, 99_999, BAD_DATE)]
-
-    document = document_of(summary_of(COUNTS), placed, {1: SOURCES[0]})
-
-    assert Counter(each["severity"] for each in document["findings"]) == {"warning": MOST_FINDINGS, "error": 1}
-    assert document["findings_total"] == MOST_FINDINGS + 6
-
-
-def test_the_document_is_written_as_utf_8(tmp_path: Path) -> None:
-    """Umlauts stay readable, and the file ends with a line break."""
-    write_document(tmp_path / "report.json", {"file": "Gerät\n"})
-
-    assert (tmp_path / "report.json").read_bytes() == '{\n  "file": "Gerät\\n"\n}\n'.encode()

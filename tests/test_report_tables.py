@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,11 @@ from pipeline.report import (
     write_input_rows,
     write_sent_rows,
 )
+from pipeline.report.import_columns import import_cells
 
+RUN = "20261123T084913Z-inventory-3f9a1c"
 IMPORT_COLUMNS = [
+    "_import_run",
     "_import_file",
     "_import_row",
     "_import_sheet",
@@ -35,14 +38,23 @@ IMPORT_COLUMNS = [
     "_import_request_id",
     "_import_attempts",
     "_import_id",
+    "_import_identifiers",
 ]
 COLLECTION = "deviceManagement/deviceConfigurations/6a1f/microsoft.graph.iosScepCertificateProfile/states"
 BAD_DATE = finding(Code.NOT_A_DATE_TIME, "no date", column="Expires", value="soon", hint="write a date")
 ODD_LENGTH = finding(Code.KEY_LENGTH_UNUSUAL, "4 bits", column="Length", value="4", hint="write a date")
 
 
-def source(pk: int, file: str, header: Sequence[str], *, sheet: str | None = None, rows_read: int = 9) -> SourceInfo:
-    return SourceInfo(pk, file, sheet, f"sha-{pk}", "utf-8", ",", tuple(header), rows_read, 0)
+def source(
+    pk: int,
+    file: str,
+    header: Sequence[str],
+    *,
+    sheet: str | None = None,
+    rows_read: int = 9,
+    properties: Sequence[str] = (),
+) -> SourceInfo:
+    return SourceInfo(pk, file, sheet, f"sha-{pk}", "utf-8", ",", tuple(header), rows_read, 0, tuple(properties))
 
 
 def row(
@@ -70,7 +82,7 @@ def row(
 def written(tmp_path: Path, rows: Sequence[ReportRow], *sources: SourceInfo) -> list[list[str]]:
     """Return the table that `write_input_rows` writes, the `_import_` columns cut off."""
     path = tmp_path / "errors.csv"
-    assert write_input_rows(path, lambda: iter(rows), {each.pk: each for each in sources}) == len(rows)
+    assert write_input_rows(path, lambda: iter(rows), {each.pk: each for each in sources}, run_id=RUN) == len(rows)
     table = read_table(path)
     width = len(table[0]) - len(IMPORT_COLUMNS)
     assert table[0][width:] == IMPORT_COLUMNS
@@ -94,7 +106,7 @@ def test_a_row_is_written_with_its_cells_its_findings_and_its_answer(tmp_path: P
     unsent = row(2, 2, ["x", "y"], state=State.UNSENT)
     sources = {1: source(1, "in/a.csv", ["Device", "Expires"]), 2: source(2, "b.xlsx", ["Expires", "C"], sheet="S 1")}
 
-    count = write_input_rows(path, lambda: [rejected._replace(attempts=2), unsent], sources)
+    count = write_input_rows(path, lambda: [rejected._replace(attempts=2), unsent], sources, run_id=RUN)
 
     codes = "not-a-date-time; key-length-unusual"
     message = "no date; 4 bits; the service said no"
@@ -102,8 +114,8 @@ def test_a_row_is_written_with_its_cells_its_findings_and_its_answer(tmp_path: P
     assert count == 2
     assert read_table(path) == [
         ["Device", "Expires", "C", *IMPORT_COLUMNS],
-        ["dev", "soon", "", "in/a.csv", "7", "", *refused, "400", "BadRequest", "req-1", "2", ""],
-        ["", "x", "y", "b.xlsx", "2", "S 1", "unsent", "", "", "", "", "", "", "", "", "0", ""],
+        ["dev", "soon", "", RUN, "in/a.csv", "7", "", *refused, "400", "BadRequest", "req-1", "2", "", ""],
+        ["", "x", "y", RUN, "b.xlsx", "2", "S 1", "unsent", "", "", "", "", "", "", "", "", "0", "", ""],
     ]
 
 
@@ -112,7 +124,7 @@ def test_the_file_opens_in_excel_as_utf_8(tmp_path: Path) -> None:
     written(tmp_path, [row(1, 2, ["Bürö"])], source(1, "a.csv", ["Gerät"]))
 
     content = (tmp_path / "errors.csv").read_bytes()
-    assert content.startswith("\ufeffGerät,_import_file,".encode())
+    assert content.startswith("\ufeffGerät,_import_run,".encode())
     assert content.count(b"\r\n") == content.count(b"\n") == 2
 
 
@@ -196,7 +208,8 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_harmless(tmp_path: Path, st
     bad = finding(Code.NOT_A_URL, cell, column=cell, value=cell)
 
     path = tmp_path / "errors.csv"
-    write_input_rows(path, lambda: [row(1, 2, [cell, f"x{cell}"], findings=[bad])], {1: source(1, cell, [cell, "B"])})
+    bad_row = row(1, 2, [cell, f"x{cell}"], findings=[bad])
+    write_input_rows(path, lambda: [bad_row], {1: source(1, cell, [cell, "B"])}, run_id=RUN)
 
     header, line = read_table(path)
     said = dict(zip(header, line, strict=True))
@@ -221,7 +234,7 @@ def test_an_errors_file_comes_back_as_the_cells_that_were_read(
     """Whatever is in a cell, the loader reads from errors.csv what it had read from the input."""
     path = tmp_path_factory.mktemp("report") / "errors.csv"
     kept = [row(1, number, cells, findings=[BAD_DATE]) for number, cells in enumerate(rows, 2)]
-    write_input_rows(path, lambda: kept, {1: source(1, "a.csv", ["=A", "B", "'C"])})
+    write_input_rows(path, lambda: kept, {1: source(1, "a.csv", ["=A", "B", "'C"])}, run_id=RUN)
 
     (table,) = open_tables(path, LoadOptions())
     read = [each.cells[:3] for chunk in table.chunks for each in chunk.rows]
@@ -262,6 +275,110 @@ def test_a_formula_anywhere_in_a_cell_is_masked_and_unmasked(cell: str, masked: 
     assert (harmless(cell), unmasked((masked,))) == (masked, (cell,))
 
 
+# --- two columns for one property
+
+SERIAL = "certificateSerialNumber"
+
+
+def test_a_second_column_of_a_property_stands_apart_from_files_with_one(tmp_path: Path) -> None:
+    """Under its own header it would make the rows of the other file invalid when the report comes back."""
+    table = written(
+        tmp_path,
+        [row(1, 2, ["a"]), row(2, 2, ["b", "c"])],
+        source(1, "a.csv", ["Serial"], properties=[SERIAL]),
+        source(2, "b.csv", ["SN", "serial"], properties=[SERIAL, SERIAL]),
+    )
+
+    assert table == [["Serial", "serial (another certificateSerialNumber)"], ["a", ""], ["b", "c"]]
+
+
+def test_a_second_column_of_a_property_of_all_files_keeps_its_header(tmp_path: Path) -> None:
+    """There deleting one of the two mends all rows at once."""
+    twice = source(1, "a.csv", ["SN", "Serial"], properties=[SERIAL, SERIAL])
+
+    assert written(tmp_path, [row(1, 2, ["a", "b"])], twice, twice._replace(pk=2)) == [["SN", "Serial"], ["a", "b"]]
+
+
+# --- the identifiers that stand beside the cells
+
+THUMBPRINT, DEVICE = "certificateThumbprint", "deviceDisplayName"
+
+
+def identifiers(cells: Sequence[str], *findings: Finding, header: Sequence[str], properties: Sequence[str]) -> object:
+    """Return the JSON of `_import_identifiers` of one row, "" where there is none."""
+    table = source(1, "a.csv", header, properties=properties)
+    *_, cell = import_cells(row(1, 2, cells, findings=findings), table, RUN)
+    return json.loads(cell) if cell else cell
+
+
+def test_the_identifiers_are_those_of_the_first_columns_with_content() -> None:
+    """By property, as the cells have them; other columns, empty cells and what is too long for one are not there."""
+    header = ("Device", "SN", "Serial", "Thumb", "Owner")
+    properties = (DEVICE, SERIAL, SERIAL, THUMBPRINT, "")
+
+    assert identifiers((" Łódź\n", "", "0012", "", "x"), header=header, properties=properties) == {
+        DEVICE: " Łódź\n",
+        SERIAL: "0012",
+    }
+    assert identifiers(("x" * 401, " ", "", "", "x"), header=header, properties=properties) == ""
+
+
+def test_the_identifiers_survive_any_encoding() -> None:
+    """They are ASCII: a spreadsheet that saves a file as ANSI changes the cells and not what they are compared with."""
+    table = source(1, "a.csv", ["Device"], properties=[DEVICE])
+
+    assert import_cells(row(1, 2, ["Łódź"]), table, RUN)[-1] == '{"deviceDisplayName": "\\u0141\\u00f3d\\u017a"}'
+
+
+CARRIED = ("SN", "Device", " _Import_Identifiers ")
+CARRIED_PROPERTIES = (SERIAL, DEVICE, "")
+
+
+@pytest.mark.parametrize(
+    ("cells", "kept"),
+    [
+        (("12", "PC-1"), {SERIAL: "0012", DEVICE: "PC-1"}),  # damaged
+        (("", "PC-1"), {SERIAL: "0012", DEVICE: "PC-1"}),  # emptied
+        (("4711", "PC-2"), {SERIAL: "4711", DEVICE: "PC-2"}),  # corrected: that has to be compared from now on
+        (("0012", "PC-1"), {SERIAL: "0012", DEVICE: "PC-1"}),
+    ],
+)
+def test_a_damaged_identifier_is_told_as_the_first_run_read_it(cells: tuple[str, str], kept: Mapping[str, str]) -> None:
+    """However often the row comes back, the text to put back stands there; a corrected one takes its place."""
+    carried = json.dumps({SERIAL: "0012", DEVICE: "PC-1", "Owner": "x"})
+
+    assert identifiers((*cells, carried), header=CARRIED, properties=CARRIED_PROPERTIES) == kept
+
+
+def test_identifiers_of_a_shifted_row_are_not_taken_from_its_cells() -> None:
+    """There each cell stands under another column's header."""
+    ragged = finding(Code.RAGGED_ROW, "the row has 2 cells and the header 3")
+    kept = json.dumps({SERIAL: "0012"})
+
+    assert identifiers(("PC-1", "x", ""), ragged, header=CARRIED, properties=CARRIED_PROPERTIES) == ""
+    assert identifiers(("PC-1", "x", kept), ragged, header=CARRIED, properties=CARRIED_PROPERTIES) == {SERIAL: "0012"}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["x", "[]", "{", '{"a": {"b": 1}}', "[" * 9_000, '{"certificateSerialNumber": 5}', "{" * 7_000, '{"a":' * 1_500],
+    ids=["text", "list", "open", "nested", "deep", "number", "braces", "deep objects"],
+)
+def test_what_is_no_such_json_is_left_alone(cell: str) -> None:
+    """The cell can hold anything; the identifiers are then taken from the row."""
+    assert identifiers(("12", "PC-1", cell), header=CARRIED, properties=CARRIED_PROPERTIES) == {
+        SERIAL: "12",
+        DEVICE: "PC-1",
+    }
+
+
+def test_half_a_character_in_that_json_can_be_written_down_again() -> None:
+    """JSON can spell what no file can hold."""
+    cell = '{"certificateSerialNumber": "\\ud800"}'
+
+    assert identifiers(("", "", cell), header=CARRIED, properties=CARRIED_PROPERTIES) == {SERIAL: "?"}
+
+
 # --- created.csv
 
 
@@ -273,7 +390,7 @@ def test_created_rows_are_written_as_they_were_sent_with_their_id(tmp_path: Path
     sources = {1: source(1, "a.csv", ["Device"])}
 
     count = write_sent_rows(
-        path, [created._replace(body=json.dumps(body).encode(), attempts=1)], sources, EDITIONS["1706"]
+        path, [created._replace(body=json.dumps(body).encode(), attempts=1)], sources, EDITIONS["1706"], run_id=RUN
     )
 
     header, line = read_table(path)
@@ -284,11 +401,12 @@ def test_created_rows_are_written_as_they_were_sent_with_their_id(tmp_path: Path
     assert header == [*names, "deviceConfigurationId", "profileType", *IMPORT_COLUMNS]
     assert line == [
         *(sent.get(name, "") for name in names),
-        *("6a1f", "scep", "a.csv", "7", "", "created", *odd, "201", "", "r", "1", "id-1"),
+        *("6a1f", "scep", RUN, "a.csv", "7", "", "created", *odd, "201", "", "r", "1", "id-1"),
+        '{"deviceDisplayName": "=1"}',
     ]
 
 
 def test_a_created_file_without_rows_is_its_header(tmp_path: Path) -> None:
     """Nothing created is a file with columns and no rows."""
-    assert write_sent_rows(tmp_path / "created.csv", [], {}, EDITIONS["current"]) == 0
+    assert write_sent_rows(tmp_path / "created.csv", [], {}, EDITIONS["current"], run_id=RUN) == 0
     assert len(read_table(tmp_path / "created.csv")) == 1

@@ -10,7 +10,7 @@ from pipeline.columns import match_columns, pick_values
 from pipeline.editions import EDITION_1706, EDITION_CURRENT, EDITIONS, Edition, ProfileType, Route
 from pipeline.findings import CATALOGUE, Code, Finding, Severity
 from pipeline.model import Row
-from pipeline.routes import Profile, Routed, RouteTable, route_row
+from pipeline.routes import IdFrom, Profile, Routed, RouteRule, RouteTable, TypeFrom, route_row
 
 ROW_ID = "6a1f0e5c-2f0b-4c8e-9a55-0d3f1b7c2e11"
 NAME_ID = "00000000-0000-4000-8000-00000000000a"
@@ -23,7 +23,7 @@ PATH = re.compile(
 )
 
 
-def routed(platform: str, table: RouteTable, **cells: str) -> Routed:
+def routed_with_rule(platform: str, table: RouteTable, **cells: str) -> Routed:
     """Route a row of these cells; its devicePlatform is judged already."""
     header = ("devicePlatform", *cells)
     columns = match_columns(header, table.edition, aliases={}, required=frozenset())
@@ -31,13 +31,21 @@ def routed(platform: str, table: RouteTable, **cells: str) -> Routed:
     return route_row(pick_values(Row(2, (platform, *cells.values())), columns), platform, table)
 
 
+def routed(platform: str, table: RouteTable, **cells: str) -> Routed:
+    """Route a row of these cells and leave out what decided; there is a rule just where there is a path."""
+    found = routed_with_rule(platform, table, **cells)
+    assert (found.rule is None) is (found.collection == "")
+    return found._replace(rule=None)
+
+
 def path(profile_id: str, cast: str) -> Routed:
     """Return the outcome of a row that leads there without a finding."""
-    return Routed(f"deviceManagement/deviceConfigurations/{profile_id}/{cast}/managedDeviceCertificateStates", ())
+    path = f"deviceManagement/deviceConfigurations/{profile_id}/{cast}/managedDeviceCertificateStates"
+    return Routed(path, None, ())
 
 
 def refused(*findings: Finding) -> Routed:
-    return Routed("", findings)
+    return Routed("", None, findings)
 
 
 def error(code: Code, column: str, value: str, message: str) -> Finding:
@@ -235,6 +243,60 @@ def test_an_override_can_give_a_platform_its_first_route() -> None:
     assert routed("unknown", table, deviceConfigurationId=ROW_ID) == path(ROW_ID, "microsoft.graph.other")
 
 
+# --- what decided
+
+DECLARED = (
+    Profile(PLATFORM_ID, platform="iOS"),
+    Profile(NAME_ID.upper(), name="Corp SCEP", profile_type=ProfileType.PKCS),
+)
+IOS_PKCS = "microsoft.graph.iosPkcsCertificateProfile"
+
+
+@pytest.mark.parametrize(
+    ("cells", "rule"),
+    [
+        (
+            {"deviceConfigurationId": ROW_ID, "profileType": "pkcs"},
+            RouteRule(
+                "iOS", ROW_ID, IdFrom.ROW, DECLARED[0], ProfileType.PKCS, TypeFrom.ROW, IOS_PKCS, is_override=False
+            ),
+        ),
+        (
+            {"deviceConfigurationId": ROW_ID.upper(), "certificateProfileDisplayName": "Corp SCEP"},
+            RouteRule(
+                "iOS", ROW_ID, IdFrom.ROW, DECLARED[1], ProfileType.PKCS, TypeFrom.ENTRY, IOS_PKCS, is_override=False
+            ),
+        ),
+        (
+            {"certificateProfileDisplayName": " corp scep "},
+            RouteRule(
+                "iOS", NAME_ID, IdFrom.NAME, DECLARED[1], ProfileType.PKCS, TypeFrom.ENTRY, IOS_PKCS, is_override=False
+            ),
+        ),
+        (
+            {"certificateProfileDisplayName": "another", "profileType": ""},
+            RouteRule(
+                *("iOS", PLATFORM_ID, IdFrom.PLATFORM, DECLARED[0]),
+                *(ProfileType.SCEP, TypeFrom.DEFAULT, "microsoft.graph.mine", True),
+            ),
+        ),
+    ],
+    ids=["row", "own-id-and-type-of-entry", "name", "platform-and-override"],
+)
+def test_the_rule_says_what_decided(cells: dict[str, str], rule: RouteRule) -> None:
+    """A path comes with what its profile, its type and its middle were taken from."""
+    overrides = (Route("iOS", ProfileType.SCEP, "microsoft.graph.mine"),)
+
+    assert routed_with_rule("iOS", RouteTable(EDITION_CURRENT, DECLARED, overrides), **cells).rule == rule
+
+
+def test_a_row_with_its_own_id_needs_no_entry() -> None:
+    """Where no entry of `profiles:` fits the row, the rule has none."""
+    rule = RouteRule("iOS", ROW_ID, IdFrom.ROW, None, ProfileType.SCEP, TypeFrom.DEFAULT, IOS_SCEP, is_override=False)
+
+    assert routed_with_rule("iOS", RouteTable(EDITION_1706), deviceConfigurationId=ROW_ID).rule == rule
+
+
 # --- findings
 
 
@@ -268,12 +330,12 @@ def test_a_platform_without_this_type_is_told_its_types() -> None:
 @pytest.mark.parametrize(
     ("edition", "message"),
     [
-        (EDITION_1706, "edition 1706 has the profile types scep"),
+        (EDITION_1706, "not one of the profile types of edition 1706: scep"),
         (
             EDITION_CURRENT,
             (
-                "edition current has the profile types scep, pkcs, imported-pfx, device-owner-scep, device-owner-pkcs, "
-                "device-owner-imported-pfx, wifi-scep, wifi-pkcs, wifi-imported-pfx"
+                "not one of the profile types of edition current: scep, pkcs, imported-pfx, device-owner-scep, "
+                "device-owner-pkcs, device-owner-imported-pfx, wifi-scep, wifi-pkcs, wifi-imported-pfx"
             ),
         ),
     ],
@@ -291,7 +353,7 @@ def test_1706_has_no_pkcs() -> None:
     found = routed("iOS", RouteTable(EDITION_1706), profileType="pkcs", deviceConfigurationId=ROW_ID)
 
     assert found == refused(
-        error(Code.UNKNOWN_PROFILE_TYPE, "profileType", "pkcs", "edition 1706 has the profile types scep")
+        error(Code.UNKNOWN_PROFILE_TYPE, "profileType", "pkcs", "not one of the profile types of edition 1706: scep")
     )
 
 
@@ -305,8 +367,10 @@ def test_all_findings_of_a_route_come_at_once() -> None:
     found = route_row(pick_values(Row(2, ("x", "y", "iOS")), columns), "iOS", table)
 
     assert found == refused(
-        error(Code.UNKNOWN_PROFILE_TYPE, "Profile Type", "x", "edition 1706 has the profile types scep"),
-        error(Code.NOT_A_GUID, "DEVICE CONFIGURATION ID", "y", "not a GUID: 32 hexadecimal digits in five groups"),
+        error(Code.UNKNOWN_PROFILE_TYPE, "Profile Type", "x", "not one of the profile types of edition 1706: scep"),
+        error(
+            Code.NOT_A_GUID, "DEVICE CONFIGURATION ID", "y", "not a GUID, which is 32 hexadecimal digits in five groups"
+        ),
     )
 
 
@@ -314,9 +378,9 @@ def test_a_row_without_a_valid_platform_has_no_path() -> None:
     """The platform's own finding is enough: the route adds none, but still judges the id."""
     table = RouteTable(EDITION_1706, (Profile(NAME_ID, name="Corp"),))
 
-    assert routed("", table) == Routed("", ())
-    assert routed("", table, deviceConfigurationId=ROW_ID) == Routed("", ())
-    assert routed("", table, certificateProfileDisplayName="Corp") == Routed("", ())
+    assert routed("", table) == refused()
+    assert routed("", table, deviceConfigurationId=ROW_ID) == refused()
+    assert routed("", table, certificateProfileDisplayName="Corp") == refused()
     assert [each.code for each in routed("", table, deviceConfigurationId="x").findings] == [Code.NOT_A_GUID]
 
 
@@ -348,7 +412,7 @@ def test_a_hostile_id_is_refused(text: str) -> None:
     """What is not exactly a GUID is an error and never becomes part of a path."""
     found = routed("iOS", RouteTable(EDITION_1706, PROFILES), deviceConfigurationId=text)
 
-    message = "not a GUID: 32 hexadecimal digits in five groups"
+    message = "not a GUID, which is 32 hexadecimal digits in five groups"
     assert found == refused(error(Code.NOT_A_GUID, "deviceConfigurationId", text, message))
 
 

@@ -674,7 +674,9 @@ def test_validate_writes_a_report_and_touches_neither_ledger_nor_network(site: S
     )
     assert sorted(path.name for path in finished.folder.iterdir()) == [
         "errors.csv",
+        "errors.xlsx",
         "repairs.csv",
+        "report.html",
         "report.json",
         "run.log",
     ]

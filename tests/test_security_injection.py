@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cli_cases import Called, call, move_to
 from import_cases import HEADER, PROFILE_OF, Site, cells_of, config_of, write_csv
+from openpyxl import Workbook
 from security_cases import EXAMINED, Asked, controls_in, hostile, http, latest_import, problems_of
 
 from pipeline.cli.app import VERBS
@@ -119,6 +120,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Cal
                     ("inspect", ("inspect", FILE_NAME)),
                     ("validate", ("validate", FILE_NAME)),
                     ("plan", ("plan", FILE_NAME, "--remote", "--save", f"plans/{output}.json", *at)),
+                    ("explain", ("explain", FILE_NAME, "--row", "2", *at)),
+                    ("explain refused", ("explain", FILE_NAME, "--row", "3", *at)),
                     ("import", ("import", FILE_NAME, "--yes", *at)),
                     ("resume", ("resume", *at)),
                     ("retry", ("retry", "RUN", *at)),
@@ -126,6 +129,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Cal
                     ("runs", ("runs", "show", "RUN", *at)),
                     ("runs row 1", ("runs", "show", "RUN", "--row", "2", *at)),
                     ("runs row 2", ("runs", "show", "RUN", "--row", "5", *at)),
+                    ("runs list", ("runs", "list", *at)),
+                    ("runs diff", ("runs", "diff", "RUN", *at)),
                     ("report", ("report", "RUN", *at)),
                     ("undo", ("undo", "RUN", "--yes", *at)),
                     ("ledger", ("ledger", "check")),
@@ -153,7 +158,8 @@ def test_no_written_file_holds_anything_that_runs(story: tuple[Path, dict[str, C
     names = {path.name for path in (folder / "runs").rglob("*")} | {path.name for path in (folder / "plans").iterdir()}
 
     assert {"errors.csv", "created.csv", "unknown.csv", "undo.csv", "verify.csv", "repairs.csv", "text.csv"} <= names
-    assert {"report.json", "verify.json", "text.json", "run.log"} <= names
+    assert {"report.json", "verify.json", "text.json", "run.log", "history.jsonl"} <= names
+    assert {"errors.xlsx", "report.html", "index.html"} <= names
     assert sound(folder) == []
 
 
@@ -187,12 +193,43 @@ def test_sql_in_cells_and_answers_is_text(story: tuple[Path, dict[str, Called]])
 
 def test_a_kind_of_file_that_nobody_examines_is_a_problem(tmp_path: Path) -> None:
     """Who adds a writer of workbooks or pages adds its examination."""
-    for suffix in ("xlsx", "html", "csv"):
+    for suffix in ("pdf", "docx", "csv"):
         (tmp_path / f"report.{suffix}").write_text("=1+1", "utf-8")
 
-    assert set(EXAMINED) == {".csv", ".json", ".log"}
+    assert set(EXAMINED) == {".csv", ".html", ".json", ".jsonl", ".log", ".xlsx"}
     assert list(problems_of(tmp_path)) == [
         *(f"report.csv record 1, split at {sign}: '=1+1' is run" for sign in ("comma", "semicolon", "tab")),
-        "report.html: no test examines files of this kind",
-        "report.xlsx: no test examines files of this kind",
+        "report.docx: no test examines files of this kind",
+        "report.pdf: no test examines files of this kind",
+    ]
+
+
+def test_a_page_that_lets_anything_in_is_a_problem(tmp_path: Path) -> None:
+    """The examination itself sees a foreign script, a handler, a picture and a link that leads away."""
+    (tmp_path / "report.html").write_text(
+        "<script>alert(1)</script><img src=//contoso.com onerror=alert(1)><a href=javascript:alert(1)>x\u202e</a>",
+        "utf-8",
+    )
+
+    assert list(problems_of(tmp_path)) == [
+        "report.html: a script that the policy does not let in: 'alert(1)'",
+        "report.html: no policy that keeps everything else out",
+        "report.html: an element img",
+        "report.html: img src='//contoso.com'",
+        "report.html: img onerror='alert(1)'",
+        "report.html: a href='javascript:alert(1)'",
+        "report.html: '\\u202e' is raw",
+    ]
+
+
+def test_a_workbook_with_a_formula_is_a_problem(tmp_path: Path) -> None:
+    """The examination itself sees what is no text."""
+    book = Workbook()
+    book.active["A1"], book.active["B1"], book.active["A2"] = "=1+1", 5, "text"
+    book.save(tmp_path / "errors.xlsx")
+
+    assert list(problems_of(tmp_path)) == [
+        "errors.xlsx, Sheet, A1: no text but f",
+        "errors.xlsx, Sheet, A1: '=1+1' would be run from a CSV file",
+        "errors.xlsx, Sheet, B1: no text but n",
     ]

@@ -173,12 +173,12 @@ def test_what_certstate_makes_is_closed_to_others(site: Site) -> None:
     before = os.umask(0)
     try:
         with running(SimulatorSettings()) as simulator:
-            site.imported(simulator.service_root, site.write("inventory.csv", devices(2)))
+            finished = site.imported(simulator.service_root, site.write("inventory.csv", devices(2)))
     finally:
         os.umask(before)
-    (run,) = (site.folder / "runs").iterdir()
 
-    assert stat.S_IMODE(run.stat().st_mode) == 0o700
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in (site.folder / "runs").iterdir()}
+    assert modes == {finished.folder.name: 0o700, "history.jsonl": 0o600, "index.html": 0o600}
     assert {path.name for path in site.folder.glob("state/ledger.db*") if path.stat().st_mode & 0o066} == {
         path.name
         for path in site.folder.glob("state/ledger.db.*")  # the lock, which holds nothing

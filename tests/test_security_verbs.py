@@ -57,6 +57,7 @@ def test_no_verb_shows_or_keeps_a_secret(
             ("inspect", ("inspect", file)),
             ("validate", ("validate", file)),
             ("plan", ("plan", file, "--remote", "--save", "plan.json", *at)),
+            ("explain", ("explain", file, "--row", "2", *at)),
             ("import", ("import", file, "--yes", *at)),
             ("resume", ("resume", *at)),
             ("retry", ("retry", "RUN", *at)),

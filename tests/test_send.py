@@ -22,7 +22,7 @@ from pipeline.graph import Access, Timeouts, open_client
 from pipeline.interrupt import Interrupt
 from pipeline.ledger import Ledger
 from pipeline.log import RunLog, open_run_log
-from pipeline.model import Stop, StopReason
+from pipeline.model import State, Stop, StopReason
 from pipeline.pace import Pacer
 from pipeline.reconcile import Reader
 from pipeline.send import Progress, SendLimits, Service
@@ -552,6 +552,68 @@ def test_a_token_that_cannot_be_renewed_in_mid_run_leaves_the_rest_unsent(site: 
 
 
 # --- interrupts
+
+
+def test_progress_tells_outcomes_by_collection_and_the_last_problems(site: Site) -> None:
+    """What became of the rows is counted by collection, and what kept some from getting through is told once."""
+    seen: list[Progress] = []
+    script = (Fault.NONE, Fault.BAD_REQUEST_400, Fault.NONE, Fault.BAD_REQUEST_400, Fault.UNPROCESSABLE_422)
+
+    sent(
+        site,
+        SimulatorSettings(script=script),
+        [*devices(4), *devices(3, first=5, devicePlatform="macOS")],
+        workers=1,
+        on_progress=seen.append,
+    )
+
+    assert dict(seen[-1].outcomes) == {
+        (IOS, State.CREATED): 2,
+        (IOS, State.REJECTED): 2,
+        (MACOS, State.CREATED): 2,
+        (MACOS, State.REJECTED): 1,
+    }
+    assert [(each.http_status, each.state, times) for each, times in seen[-1].problems] == [
+        (400, State.REJECTED, 2),
+        (422, State.REJECTED, 1),
+    ]
+
+
+def test_progress_tells_the_quota_and_what_was_refused(site: Site) -> None:
+    """The slots used, the answers 429 and the time for which sending was closed come with the progress."""
+    seen: list[Progress] = []
+
+    sent(site, SimulatorSettings(script=(Fault.NONE, Fault.THROTTLE_429)), devices(5), on_progress=seen.append)
+
+    closed = [each for each in seen if each.slots.closed_s]
+    assert {(each.pause, each.throttled) for each in closed} == {("paused by the service", 1)}
+    assert all(0 < each.slots.closed_s <= each.paused_s for each in closed)
+    last = seen[-1]
+    assert (last.throttled, last.pause, last.settled) == (1, "", 5)
+    assert 0 < last.slots.used <= last.slots.limit
+
+
+def test_progress_says_that_an_outage_is_waited_out(site: Site) -> None:
+    """While the service is left alone, the progress says so, and for how long; what is settled then is counted anew."""
+    seen: list[Progress] = []
+    script = (Fault.NONE, *[Fault.ERROR_503] * 10)
+
+    sent(site, SimulatorSettings(script=script), devices(12), workers=1, on_progress=seen.append)
+
+    paused = [each for each in seen if each.pause.startswith("no usable answer")]
+    assert [(each.settled, each.planned, each.failed, each.slots.closed_s) for each in paused] == [(11, 12, 10, 5.0)]
+    assert (seen[-1].settled, seen[-1].created, seen[-1].pause) == (12, 12, "")
+    assert {each: rows for each, rows in seen[-1].outcomes if rows} == {(IOS, State.CREATED): 12}
+
+
+def test_rows_of_a_collection_that_stops_are_not_waited_for(site: Site) -> None:
+    """Rows that are given up with their collection are told as unsent, and the bar counts without them."""
+    seen: list[Progress] = []
+
+    sent(site, SimulatorSettings(script=(Fault.NOT_FOUND_404,)), devices(6), workers=1, on_progress=seen.append)
+
+    assert (seen[-1].settled, seen[-1].planned, seen[-1].eta_s) == (1, 1, 0.0)
+    assert seen[-1].outcomes == (((IOS, State.UNSENT), 6),)
 
 
 def test_an_interrupt_keeps_the_answers_that_are_under_way(site: Site) -> None:

@@ -37,4 +37,4 @@ def test_wrong_options_of_reading() -> None:
     ended = subprocess.run([*PROGRAM, "--read-delay-s", "-1"], capture_output=True, text=True, check=False)
 
     error = {"message": "The simulator's read_delay_s is -1.0; give 0 or more.", "exit_code": ExitCode.USAGE}
-    assert (ended.returncode, json.loads(ended.stdout)) == (ExitCode.USAGE, {"error": error})
+    assert (ended.returncode, json.loads(ended.stdout)) == (ExitCode.USAGE, {"schema_version": 1, "error": error})

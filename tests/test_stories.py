@@ -142,7 +142,7 @@ def test_each_file_of_a_run_may_have_a_row_of_that_number(simulator: RunningSimu
     write_csv(Path("a.csv"), devices(1))
     write_csv(Path("b.csv"), devices(1, first=2))
     call("import", "a.csv", "b.csv", "--graph-url", simulator.service_root)
-    (folder,) = Path("runs").iterdir()
+    (folder,) = (each for each in Path("runs").iterdir() if each.is_dir())
 
     rows = told(simulator, folder.name, 2)
 

@@ -283,7 +283,7 @@ def test_an_update_in_doubt_that_came_to_nothing_does_not_save_its_object(site: 
     assert resumed.summary.next_steps == (
         NextStep(
             "import the unsent rows again, whose object was taken away:",
-            f"certstate import {later.folder / 'errors.csv'}",
+            f"certstate import {later.folder / 'errors.xlsx'}",
         ),
     )
 
@@ -569,7 +569,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Run
     with running(SimulatorSettings()) as simulator:
         write_csv(tmp_path / "a.csv", [*devices(2), cells_of(3, devicePlatform="macOS")])
         assert call("import", "a.csv", "--graph-url", simulator.service_root).code == ExitCode.OK
-        (folder,) = Path("runs").iterdir()
+        (folder,) = (each for each in Path("runs").iterdir() if each.is_dir())
         yield simulator, folder.name
 
 
@@ -593,12 +593,12 @@ def test_the_summary_of_an_undo_fits_80_columns(shell: tuple[RunningSimulator, s
 
     called = call("undo", run[-6:], "--yes", "--graph-url", simulator.service_root)
 
-    (folder,) = (each for each in Path("runs").iterdir() if each.name != run)
+    (folder,) = (each for each in Path("runs").iterdir() if each.is_dir() and each.name != run)
     assert (called.code, simulator.objects()) == (ExitCode.OK, ())
     assert called.stdout.splitlines()[0] == f"Run      {folder.name}"
     assert "        3  reversed\n" in called.stdout
     assert "\n3 rows to undo = 3 reversed\n" in called.stdout
-    assert f"\nReport: runs/{folder.name}/report.json\n" in called.stdout
+    assert f"\nReport: runs/{folder.name}/report.html\n" in called.stdout
     assert [line for line in called.stdout.splitlines() if len(line) > 80] == []
 
 

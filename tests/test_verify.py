@@ -27,6 +27,7 @@ from pipeline.errors import ExitCode, LockHeldError, UsageError
 from pipeline.ledger import hold_lock
 from pipeline.model import RunInfo, Scope, SourceInfo
 from pipeline.report import NextStep, Result, Verification, VerifiedRow, verification_document
+from pipeline.report.verification import HINTS
 from pipeline.run import Finished, report_run, retry_run
 from pipeline.simulator import Fault, ReadFault, RunningSimulator, SimulatorSettings, StoredObject, running
 from pipeline.undo import undo_run
@@ -143,7 +144,7 @@ def test_a_changed_object_differs_and_the_field_is_named(site: Site) -> None:
     )
     assert ended.exit_code is ExitCode.UNSETTLED
     assert ended.verification.conservation_line == "4 rows created = 2 verified + 2 differ"
-    assert [(each.column, each.places, each.example_message) for each in ended.verification.causes] == [
+    assert [(each.column, each.places, each.examples[0].message) for each in ended.verification.causes] == [
         ("certificateKeyLength", "rows 3-4", "sent 2048, found 4096"),
         ("userDisplayName", "row 3", "sent Erika Example, found nothing"),
     ]
@@ -160,12 +161,23 @@ def test_a_changed_object_differs_and_the_field_is_named(site: Site) -> None:
         "result": "differs",
         "message": None,
         "differences": [
-            {"property": "userDisplayName", "sent": "Erika Example", "found": ""},
+            {"property": "userDisplayName", "sent": "Erika Example", "found": None},
             {"property": "certificateKeyLength", "sent": "2048", "found": "4096"},
         ],
         "same_instant": [],
     }
-    assert (document["schema_version"], document["rows_total"], document["balanced"]) == (1, 2, True)
+    assert (document["schema_version"], document["rows_total"], document["balanced"]) == (2, 2, True)
+    assert document["run"]["folder"] == str(finished.folder)
+    assert document["causes"][0] == {
+        "code": "differs",
+        "severity": "error",
+        "column": "certificateKeyLength",
+        "rows": 2,
+        "places": "rows 3-4",
+        "examples": [{"place": None, "value": None, "message": "sent 2048, found 4096"}],
+        "hint": HINTS[Result.DIFFERS],
+        "config_line": None,
+    }
 
 
 def test_another_text_for_the_same_instant_is_no_difference(site: Site) -> None:
@@ -432,7 +444,7 @@ def test_rows_whose_answer_was_lost_have_their_next_command(site: Site) -> None:
 
 def test_the_document_lists_the_first_ten_thousand_rows_that_are_not_verified() -> None:
     """verify.json stays small enough to be read; it tells how many rows there are in all."""
-    run = RunInfo("run", Scope("https://graph.microsoft.com/beta", TENANT_ID), *["x"] * 9)
+    run = RunInfo("run", Scope("https://graph.microsoft.com/beta", TENANT_ID), "import", *["x"] * 8)
     source = SourceInfo(1, "a.csv", None, "", "", "", (), 10_002, 0)
     verification = Verification(run, "2026-11-23T08:49:13+00:00", 10_002, {}, 0, (), ())
     good = VerifiedRow(1, 2, IOS, "PHONE", "00", "id", Result.VERIFIED, (), "")
@@ -440,8 +452,8 @@ def test_the_document_lists_the_first_ten_thousand_rows_that_are_not_verified() 
 
     document = verification_document(verification, rows, {1: source})
 
-    assert (document["rows_total"], len(document["rows"]), document["rows"][0]["row"]) == (10_001, 10_000, 3)
-    assert document["balanced"] is False
+    assert (document.rows_total, len(document.rows), document.rows[0].row) == (10_001, 10_000, 3)
+    assert document.balanced is False
 
 
 # --- what is refused
@@ -573,7 +585,7 @@ def test_an_unsent_update_whose_object_went_missing_is_to_be_imported_again(site
     assert resumed.summary.next_steps == (
         NextStep(
             "import the unsent rows again, whose object was taken away:",
-            f"certstate import {later.folder / 'errors.csv'}",
+            f"certstate import {later.folder / 'errors.xlsx'}",
         ),
     )
     assert (totals_of(again), stored.entity["userDisplayName"]) == ({"created": 1}, "Max")
@@ -610,7 +622,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSi
 
 def run_of_folder() -> str:
     """Return the id of the only run."""
-    (folder,) = Path("runs").iterdir()
+    (folder,) = (each for each in Path("runs").iterdir() if each.is_dir())
     return folder.name
 
 

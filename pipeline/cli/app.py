@@ -12,11 +12,10 @@ from typer.core import TyperGroup
 
 from pipeline import __version__
 from pipeline.cli import options as o
-from pipeline.cli.ending import misused
-from pipeline.cli.file_verbs import import_verb, inspect_verb, plan_verb, validate_verb
+from pipeline.cli.ending import misused, without_verb
+from pipeline.cli.file_verbs import explain_verb, import_verb, inspect_verb, plan_verb, validate_verb
 from pipeline.cli.local_verbs import demo_verb, ledger, simulate_verb
 from pipeline.cli.run_verbs import report_verb, resume_verb, retry_verb, runs, undo_verb, verify_verb
-from pipeline.errors import ExitCode
 from pipeline.interrupt import raise_on_sigterm
 
 
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         code = app(arguments, prog_name="certstate", standalone_mode=False)
     except typer.TyperException as problem:
-        code = misused(problem)
+        code = misused(problem, sys.argv[1:] if arguments is None else arguments)
     sys.exit(code)
 
 
@@ -72,8 +71,7 @@ def set_globals(
         typer.echo(f"certstate {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), err=True)
-        raise typer.Exit(ExitCode.USAGE)
+        without_verb(output, context.get_help())
     context.obj = o.Globals(config, output, not no_color and not os.environ.get("NO_COLOR"), verbose)
 
 
@@ -81,6 +79,7 @@ VERBS = (
     ("inspect", inspect_verb),
     ("validate", validate_verb),
     ("plan", plan_verb),
+    ("explain", explain_verb),
     ("import", import_verb),
     ("resume", resume_verb),
     ("retry", retry_verb),

@@ -2,9 +2,11 @@
 
 import json
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import ClassVar, Literal, NoReturn
 
 import typer
 
@@ -17,6 +19,27 @@ GO_ON = "the same command again goes on, and sends no row twice"
 
 
 NOTHING_DONE = "nothing was sent"
+
+
+# Both are read by pydantic for their schema, and are no models of its own: importing it would make `--help` wait.
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the call ended, and with which exit code."""
+
+    message: str
+    exit_code: ExitCode
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDocument:
+    """What `--output json` answers, whatever the verb, when the call ends before there is anything else to answer."""
+
+    schema_version: Literal[1]
+    error: Problem
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
 
 @contextmanager
@@ -44,19 +67,33 @@ def ending(chosen: Globals, *, sends: bool = True) -> Iterator[None]:
         _end(chosen, f"internal error, please report it: {kind}: {problem}{advice}", ExitCode.INTERNAL)
 
 
-def misused(problem: typer.TyperException) -> ExitCode:
-    """Tell what is wrong with the command line itself, and return the exit code."""
+def misused(problem: typer.TyperException, words: Sequence[str] = ()) -> ExitCode:
+    """Tell what is wrong with the command line itself, and return the exit code. `words` is the command line."""
     context = getattr(problem, "ctx", None)
     path = context.command_path if context else "certstate"
-    chosen = context.find_root().obj if context else None
     option = getattr(problem, "option_name", "")
     if option in GLOBAL_OPTIONS and path != "certstate":
         sentence = f"{option} stands before the verb: certstate {option} ... {path.removeprefix('certstate ')} ..."
     else:
         what = problem.format_message().replace("Value error, ", "").rstrip(".")
         sentence = f"{what}; see `{path} --help`"
-    _tell(chosen.output if isinstance(chosen, Globals) else Output.TEXT, sentence, ExitCode.USAGE)
+    _tell(_ordered_output(context, words), sentence, ExitCode.USAGE)
     return ExitCode.USAGE
+
+
+def without_verb(output: Output, help_text: str) -> NoReturn:
+    """Show the help on stderr, because nothing was done, and end."""
+    if output is Output.JSON:
+        _answer_error("Missing command; see `certstate --help`", ExitCode.USAGE)
+    tell(help_text)
+    raise typer.Exit(ExitCode.USAGE)
+
+
+def _ordered_output(context: typer.Context | None, words: Sequence[str]) -> Output:
+    """Return how to answer, from the words where the options before the verb could not be taken."""
+    chosen = context.find_root().obj if context else None
+    is_json = "--output=json" in words or ("--output", "json") in pairwise(words)
+    return Output.JSON if is_json or (isinstance(chosen, Globals) and chosen.output is Output.JSON) else Output.TEXT
 
 
 def _end(chosen: Globals, sentence: str, code: ExitCode) -> NoReturn:
@@ -66,5 +103,10 @@ def _end(chosen: Globals, sentence: str, code: ExitCode) -> NoReturn:
 
 def _tell(output: Output, sentence: str, code: ExitCode) -> None:
     if output is Output.JSON:
-        answer(f"{json.dumps({'error': {'message': sentence, 'exit_code': int(code)}}, indent=2)}\n")
+        _answer_error(sentence, code)
     tell("\n".join(f"certstate: {line}" for line in sentence.splitlines()))
+
+
+def _answer_error(sentence: str, code: ExitCode) -> None:
+    message = sentence.encode("utf-8", "replace").decode()  # a name of a file may have what no JSON can hold
+    answer(f"{json.dumps(asdict(ErrorDocument(1, Problem(message, code))), indent=2)}\n")

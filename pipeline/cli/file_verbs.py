@@ -41,6 +41,7 @@ def validate_verb(
     files: o.Files,
     edition: o.Edition = None,
     out: o.Out = None,
+    junit: o.Junit = None,
     preset: o.PresetName = None,
     sheet: o.Sheet = None,
     header_row: o.HeaderRow = None,
@@ -58,6 +59,7 @@ def validate_verb(
         files=tuple(files),
         edition=edition,
         out=out,
+        junit=junit,
         sheets=tuple(sheet or ()),
         encoding=encoding,
         delimiter=delimiter,
@@ -86,6 +88,7 @@ def plan_verb(
     edition: o.Edition = None,
     state: o.State = None,
     out: o.Out = None,
+    junit: o.Junit = None,
     preset: o.PresetName = None,
     sheet: o.Sheet = None,
     header_row: o.HeaderRow = None,
@@ -105,6 +108,7 @@ def plan_verb(
         edition=edition,
         state=state,
         out=out,
+        junit=junit,
         sheets=tuple(sheet or ()),
         encoding=encoding,
         delimiter=delimiter,
@@ -136,6 +140,7 @@ def import_verb(
     edition: o.Edition = None,
     state: o.State = None,
     out: o.Out = None,
+    junit: o.Junit = None,
     preset: o.PresetName = None,
     sheet: o.Sheet = None,
     header_row: o.HeaderRow = None,
@@ -161,6 +166,7 @@ def import_verb(
         edition=edition,
         state=state,
         out=out,
+        junit=junit,
         sheets=tuple(sheet or ()),
         encoding=encoding,
         delimiter=delimiter,
@@ -188,3 +194,42 @@ def import_verb(
         from pipeline.run import import_files
 
         finish(context.obj, asked, lambda job: import_files(named_files(asked.files), job, plan=plan), sends=True)
+
+
+def explain_verb(
+    context: typer.Context,
+    files: o.Files,
+    row: o.ExplainedRow,
+    graph_url: o.GraphUrl = None,
+    edition: o.Edition = None,
+    state: o.State = None,
+    preset: o.PresetName = None,
+    sheet: o.Sheet = None,
+    header_row: o.HeaderRow = None,
+    encoding: o.Encoding = None,
+    delimiter: o.Delimiter = None,
+    no_repair: o.NoRepair = False,
+    strict: o.Strict = False,
+) -> None:
+    """Show one row's way to URL and body; sends nothing.
+
+    FILE is an inventory: .csv .tsv .txt .xlsx .xlsm .xls .xlsb .ods
+    or certificates: .pem .cer .crt .der .p7b .p7c
+    """
+    asked = o.Asked(
+        files=tuple(files),
+        graph_url=graph_url,
+        edition=edition,
+        state=state,
+        sheets=tuple(sheet or ()),
+        encoding=encoding,
+        delimiter=delimiter,
+        header_row=header_row,
+        preset=preset,
+        repairs=not no_repair,
+        is_strict=strict,
+    )
+    with ending(context.obj, sends=False):
+        from pipeline.cli.explanation import explain_file
+
+        explain_file(context.obj, asked, row)

@@ -1,13 +1,13 @@
 """What `inspect` prints: how a file was read, what its columns probably are, and lines for config.yaml. 80 columns."""
 
-import json
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import typer
+from pydantic import BaseModel, Field
 from rich.console import Console
 from rich.text import Text
 
@@ -16,8 +16,16 @@ from pipeline.cli.streams import answer, answering, printable, tell
 from pipeline.cli.terminal import counted, open_console
 from pipeline.config import Settings
 from pipeline.errors import ExitCode, SourceError
-from pipeline.findings import Severity
-from pipeline.inspect import InspectedColumn, InspectedTable, PresetUse, Undeclared, inspect_file, mapping_yaml
+from pipeline.findings import Code, Finding, Severity
+from pipeline.inspect import (
+    InspectedColumn,
+    InspectedTable,
+    PresetUse,
+    Undeclared,
+    WordsWithoutMember,
+    inspect_file,
+    mapping_yaml,
+)
 from pipeline.load import CERTIFICATE_FILE_HEADER, LoadOptions
 from pipeline.presets import Preset
 from pipeline.proposals import Match
@@ -36,6 +44,80 @@ class Refused(NamedTuple):
     message: str
 
 
+class TableFinding(BaseModel, frozen=True, extra="forbid"):
+    """What reading the table has found."""
+
+    code: Code
+    severity: Severity
+    value: str | None
+    message: str
+
+
+class TableColumn(BaseModel, frozen=True, extra="forbid"):
+    """One column of the file, and what it probably is."""
+
+    letter: str = Field(description="As a spreadsheet names it.")
+    header: str = Field(description="As the file spells it; empty where the column has none.")
+    samples: list[str] = Field(description="Different cells from its beginning, shortened.")
+    property: str | None = Field(description="The property that it is, or perhaps is; null: it is not sent.")
+    match: Match = Field(description="How sure that is.")
+    score: int | None = Field(description="How much alike the names are, of 100.")
+    reason: str | None
+
+
+class WordsToMap(BaseModel, frozen=True, extra="forbid"):
+    """Words of a column that are no member of its enumeration as they stand."""
+
+    property: str
+    words: list[str]
+    members: list[str]
+
+
+class KeyToDeclare(BaseModel, frozen=True, extra="forbid"):
+    """A key of config.yaml without which cells of the file are refused or doubtful."""
+
+    key: str
+    choices: str = Field(description="What may be written there, in words.")
+    cell: str = Field(description="One of those that need it.")
+    header: str | None = Field(description="Of its column, where it counts only once that is mapped.")
+
+
+class TableDocument(BaseModel, frozen=True, extra="forbid"):
+    """One text file or certificate file, or one sheet of a workbook."""
+
+    file: str
+    sheet: str | None
+    hidden: bool
+    encoding: str | None = Field(description="Null for a workbook.")
+    delimiter: str | None = Field(description="Null for a workbook.")
+    header_row: int
+    rows_estimate: int
+    preset: str | None = Field(description="The preset that the columns count on.")
+    preset_chosen: bool = Field(description="By --preset; else it is proposed, as the header fits it.")
+    preset_without_headers: str | None = Field(description="The chosen preset, where none of its headers is there.")
+    findings: list[TableFinding]
+    columns: list[TableColumn]
+    missing: list[str] = Field(description="Required properties that nothing supplies yet.")
+    words: list[WordsToMap]
+    undeclared: list[KeyToDeclare]
+
+
+class RefusedFile(BaseModel, frozen=True, extra="forbid"):
+    """A file that cannot be read as a table."""
+
+    file: str
+    message: str
+
+
+class InspectionDocument(BaseModel, frozen=True, extra="forbid"):
+    """What `--output json` answers for inspect."""
+
+    schema_version: Literal[1]
+    tables: list[TableDocument]
+    refused: list[RefusedFile]
+    yaml: str = Field(description="Lines for config.yaml; empty where none are needed.")
+
+
 def inspect_files(
     chosen: Globals, files: Sequence[Path], settings: Settings, options: LoadOptions, preset: Preset | None
 ) -> None:
@@ -51,7 +133,7 @@ def inspect_files(
         except SourceError as problem:
             refused.append(Refused(path, str(problem)))
     if chosen.output is Output.JSON:
-        answer(inspection_document(tables, refused))
+        answer(f"{inspection_document(tables, refused).model_dump_json(indent=2, ensure_ascii=True)}\n")
     elif tables:
         console = open_console(is_error=False, has_color=chosen.has_color)
         with answering():
@@ -85,55 +167,73 @@ def show_inspection(console: Console, tables: Sequence[InspectedTable]) -> None:
             _print_whole(console, line)
 
 
-def inspection_document(tables: Sequence[InspectedTable], refused: Sequence[Refused] = ()) -> str:
-    """Return the same as one JSON document, in ASCII, with a line feed at its end."""
-    document = {
-        "tables": [_document(table) for table in tables],
-        "refused": [{"file": _file_name(each.file), "message": each.message} for each in refused],
-        "yaml": mapping_yaml(tables),
-    }
-    return f"{json.dumps(document, indent=2)}\n"
+def inspection_document(tables: Sequence[InspectedTable], refused: Sequence[Refused] = ()) -> InspectionDocument:
+    """Return the same for machines."""
+    return InspectionDocument(
+        schema_version=1,
+        tables=[_table(each) for each in tables],
+        refused=[RefusedFile(file=_encodable(str(each.file)), message=_encodable(each.message)) for each in refused],
+        yaml=_encodable(mapping_yaml(tables)),
+    )
 
 
-def _file_name(path: Path) -> str:
-    """Return the path without halves of surrogate pairs, which many readers of JSON refuse."""
-    return str(path).encode("utf-8", "replace").decode()
+def _encodable(text: str) -> str:
+    """Return the text without halves of surrogate pairs, which names and cells may have and UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
-def _document(table: InspectedTable) -> dict[str, object]:
-    return {
-        "file": _file_name(table.file),
-        "sheet": table.sheet,
-        "hidden": table.is_hidden,
-        "encoding": table.encoding,
-        "delimiter": table.delimiter,
-        "header_row": table.header_row_number,
-        "rows_estimate": table.rows_estimate,
-        "preset": table.preset.used.name if table.preset.used else None,
-        "preset_chosen": table.preset.is_chosen,
-        "preset_without_headers": table.preset.unfit.name if table.preset.unfit else None,
-        "findings": [
-            {"code": each.code, "severity": each.severity, "value": each.value, "message": each.message}
-            for each in table.findings
+def _table(table: InspectedTable) -> TableDocument:
+    preset = table.preset
+    return TableDocument(
+        file=_encodable(str(table.file)),
+        sheet=_encodable(table.sheet) if table.sheet is not None else None,
+        hidden=table.is_hidden,
+        encoding=table.encoding or None,
+        delimiter=table.delimiter or None,
+        header_row=table.header_row_number,
+        rows_estimate=table.rows_estimate,
+        preset=preset.used.name if preset.used else None,
+        preset_chosen=preset.is_chosen,
+        preset_without_headers=preset.unfit.name if preset.unfit else None,
+        findings=[_finding(each) for each in table.findings],
+        columns=[_column(each) for each in table.columns],
+        missing=list(table.missing),
+        words=[_words(each) for each in table.words],
+        undeclared=[
+            KeyToDeclare(
+                key=each.key, choices=each.choices, cell=_encodable(each.cell), header=_encodable(each.header) or None
+            )
+            for each in table.undeclared
         ],
-        "columns": [
-            {
-                "letter": each.letter,
-                "header": each.header,
-                "samples": list(each.samples),
-                "property": each.proposal.name or None,
-                "match": each.proposal.match,
-                "score": each.proposal.score or None,
-                "reason": each.proposal.reason or None,
-            }
-            for each in table.columns
-        ],
-        "missing": list(table.missing),
-        "words": [
-            {"property": each.name, "words": list(each.words), "members": list(each.members)} for each in table.words
-        ],
-        "undeclared": [each._asdict() for each in table.undeclared],
-    }
+    )
+
+
+def _finding(found: Finding) -> TableFinding:
+    return TableFinding(
+        code=found.code,
+        severity=found.severity,
+        value=_encodable(found.value) or None,
+        message=_encodable(found.message),
+    )
+
+
+def _column(column: InspectedColumn) -> TableColumn:
+    proposal = column.proposal
+    return TableColumn(
+        letter=column.letter,
+        header=_encodable(column.header),
+        samples=[_encodable(each) for each in column.samples],
+        property=proposal.name or None,
+        match=proposal.match,
+        score=proposal.score or None,
+        reason=_encodable(proposal.reason) or None,
+    )
+
+
+def _words(words: WordsWithoutMember) -> WordsToMap:
+    return WordsToMap(
+        property=words.name, words=[_encodable(each) for each in words.words], members=list(words.members)
+    )
 
 
 def _print_table(console: Console, table: InspectedTable) -> None:

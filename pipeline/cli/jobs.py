@@ -16,12 +16,13 @@ from pipeline.cli.options import Asked, Globals, Output
 from pipeline.cli.progress import has_terminal, reporter
 from pipeline.cli.streams import answer, answering, tell
 from pipeline.cli.terminal import open_console, show_finished
-from pipeline.conclude import Call, near_path
 from pipeline.config import Overrides, Settings, load_settings
 from pipeline.errors import UsageError
 from pipeline.load import LoadOptions
+from pipeline.next_steps import Call, near_path
 from pipeline.permissions import loose_permissions
 from pipeline.presets import PRESETS, Preset
+from pipeline.report import write_junit
 from pipeline.sending_run import Finished
 from pipeline.session import Job, Watcher
 
@@ -62,15 +63,49 @@ def run_job(
     chosen: Globals, asked: Asked, settings: Settings, verb: Callable[[Job], Finished], *, sends: bool
 ) -> Finished:
     """Carry the verb out with progress on stderr, and print its summary, or report.json, on stdout."""
+    if asked.junit is not None:
+        _make_room_for(asked.junit)
     with open_job(chosen, asked, settings, is_told=sends) as job:
         finished = verb(job)
+    if asked.junit is not None:
+        _write_junit(asked.junit, finished)
     if chosen.output is Output.JSON:
         # In ASCII, because a pipe on Windows is rarely UTF-8.
         document = json.loads((finished.folder / "report.json").read_text("utf-8"))
         answer(f"{json.dumps(document, indent=2)}\n")
+        if finished.stop_message:
+            tell(f"certstate: {finished.stop_message}")
     else:
         show(chosen, lambda console: show_finished(console, finished))
     return finished
+
+
+def _make_room_for(junit: Path) -> None:
+    """Delete the JUnit report of an earlier run: should this one not get that far, it would be taken for this one's.
+
+    Raises UsageError where none can be written.
+    """
+    if junit.suffix.lower() != ".xml":
+        raise UsageError(f"{junit}: the name of a JUnit report ends in .xml; name it such as junit.xml")
+    if not junit.parent.is_dir():
+        raise UsageError(f"{junit.parent}: no such folder for the JUnit report; make it, or name another place")
+    try:
+        junit.unlink(missing_ok=True)
+    except OSError as problem:
+        raise UsageError(
+            f"{junit}: the JUnit report of an earlier run cannot be replaced ({problem.strerror}); close the program "
+            "that has the file open, or name another one"
+        ) from problem
+
+
+def _write_junit(path: Path, finished: Finished) -> None:
+    try:
+        write_junit(path, finished.summary)
+    except OSError as problem:
+        raise UsageError(
+            f"{path}: the JUnit report cannot be written ({problem.strerror}); what became of the rows stands in "
+            f"{near_path(finished.folder)}"
+        ) from problem
 
 
 @contextmanager
@@ -85,7 +120,7 @@ def open_job(chosen: Globals, asked: Asked, settings: Settings, *, is_told: bool
         yield Job(
             settings=settings,
             call=_call(chosen, asked),
-            watch=Watcher(shown.reading, shown.sending, shown.note, ask, shown.deleting),
+            watch=Watcher(shown.reading, shown.sending, shown.note, ask, shown.deleting, shown.looking, shown.writing),
             environ=os.environ,
             load=_load_options(asked),
             preset=_preset(asked.preset),
@@ -144,7 +179,7 @@ def _preset(name: str | None) -> Preset | None:
 
 
 def _check_names(asked: Asked) -> None:
-    for path in (*asked.files, asked.state, asked.out, asked.plan):
+    for path in (*asked.files, asked.state, asked.out, asked.plan, asked.junit):
         try:
             str(path).encode()
         except UnicodeEncodeError as problem:  # such as the bytes of an old Latin-1 share on Linux

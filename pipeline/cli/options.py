@@ -28,6 +28,7 @@ GLOBAL_OPTIONS = ("--config", "--output", "--no-color", "--verbose")
 # The arguments are hidden because Typer would show them as `FILE <list[Path]>`; each verb's text explains them.
 Files = Annotated[list[Path], typer.Argument(metavar="FILE", hidden=True)]
 Run = Annotated[str | None, typer.Argument(metavar="RUN", hidden=True)]
+OtherRun = Annotated[str | None, typer.Argument(metavar="RUN", hidden=True)]
 NamedRun = Annotated[str, typer.Argument(metavar="RUN", hidden=True)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="The same as validate.")]
 GraphUrl = Annotated[
@@ -36,6 +37,10 @@ GraphUrl = Annotated[
 Edition = Annotated[str | None, typer.Option("--edition", metavar="NAME", help="Edition of the API: 1706 or current.")]
 State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Folder of the ledger.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder that gets a folder for each run.")]
+Junit = Annotated[
+    Path | None,
+    typer.Option("--junit", metavar="FILE.xml", help="Write the causes as JUnit XML too, for pipelines."),
+]
 Sheet = Annotated[
     list[str] | None,
     typer.Option("--sheet", metavar="NAME", help="Read only this sheet; can be given again.", show_default=False),
@@ -73,6 +78,10 @@ IncludeAdopted = Annotated[
 WaitS = Annotated[float, typer.Option("--wait-s", metavar="S", min=0, help="Seconds to look again for what is absent.")]
 RowNumber = Annotated[
     int | None, typer.Option("--row", metavar="N", min=1, help="All that happened to this row of the file.")
+]
+AllRuns = Annotated[bool, typer.Option("--all", help="All runs, not the latest 20.")]
+ExplainedRow = Annotated[
+    int, typer.Option("--row", metavar="N", min=1, help="The row's number, as the spreadsheet shows it.")
 ]
 Remote = Annotated[bool, typer.Option("--remote", help="Look into the tenant too, for what it has already.")]
 Save = Annotated[
@@ -113,6 +122,7 @@ class Asked:
     edition: str | None = None
     state: Path | None = None
     out: Path | None = None
+    junit: Path | None = None
     sheets: tuple[str, ...] = ()
     encoding: str | None = None
     delimiter: str | None = None

@@ -11,6 +11,7 @@ def resume_verb(
     run: o.Run = None,
     graph_url: o.GraphUrl = None,
     state: o.State = None,
+    junit: o.Junit = None,
     max_errors: o.MaxErrors = None,
     concurrency: o.Concurrency = None,
     quota: o.Quota = None,
@@ -25,6 +26,7 @@ def resume_verb(
     asked = o.Asked(
         graph_url=graph_url,
         state=state,
+        junit=junit,
         max_errors=max_errors,
         concurrency=concurrency,
         quota=quota,
@@ -45,6 +47,7 @@ def retry_verb(
     missing: o.Missing = False,
     graph_url: o.GraphUrl = None,
     state: o.State = None,
+    junit: o.Junit = None,
     max_errors: o.MaxErrors = None,
     concurrency: o.Concurrency = None,
     quota: o.Quota = None,
@@ -59,6 +62,7 @@ def retry_verb(
     asked = o.Asked(
         graph_url=graph_url,
         state=state,
+        junit=junit,
         max_errors=max_errors,
         concurrency=concurrency,
         quota=quota,
@@ -130,6 +134,22 @@ def undo_verb(
 runs = typer.Typer(help="Tell of runs; reads only.")
 
 
+@runs.command("list")
+def list_verb(
+    context: typer.Context,
+    all_runs: o.AllRuns = False,
+    graph_url: o.GraphUrl = None,
+    state: o.State = None,
+    out: o.Out = None,
+) -> None:
+    """List the runs, dry ones too, the newest first. Times are UTC."""
+    asked = o.Asked(graph_url=graph_url, state=state, out=out)
+    with ending(context.obj, sends=False):
+        from pipeline.cli.past_runs import list_runs
+
+        list_runs(context.obj, asked, all_runs=all_runs)
+
+
 @runs.command("show")
 def show_verb(
     context: typer.Context,
@@ -137,16 +157,38 @@ def show_verb(
     row: o.RowNumber = None,
     graph_url: o.GraphUrl = None,
     state: o.State = None,
+    out: o.Out = None,
 ) -> None:
     """Show a run in short, or all that happened to one of its rows.
 
     RUN is a run's id or its last six characters; the latest run if left out.
     """
-    asked = o.Asked(graph_url=graph_url, state=state)
+    asked = o.Asked(graph_url=graph_url, state=state, out=out)
     with ending(context.obj, sends=False):
         from pipeline.cli.history import show_history
 
         show_history(context.obj, asked, run, row)
+
+
+@runs.command("diff")
+def diff_verb(
+    context: typer.Context,
+    run: o.NamedRun,
+    other: o.OtherRun = None,
+    graph_url: o.GraphUrl = None,
+    state: o.State = None,
+    out: o.Out = None,
+) -> None:
+    """Compare two runs: which causes are new, cured or still there.
+
+    Give two runs by their ids or last six characters, in any order; without the
+    second it is the latest other run of the same files.
+    """
+    asked = o.Asked(graph_url=graph_url, state=state, out=out)
+    with ending(context.obj, sends=False):
+        from pipeline.cli.past_runs import show_difference
+
+        show_difference(context.obj, asked, run, other)
 
 
 def report_verb(context: typer.Context, run: o.Run = None, graph_url: o.GraphUrl = None, state: o.State = None) -> None:

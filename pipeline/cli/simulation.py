@@ -1,12 +1,12 @@
 """`simulate` and `demo`: the local stand-in for Graph."""
 
 import asyncio
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import typer
+from pydantic import BaseModel, Field
 
 from pipeline.cli.jobs import run_job
 from pipeline.cli.options import Asked, Globals, Output
@@ -55,13 +55,30 @@ class Ordered:
     seed: int
 
 
+class SimulationDocument(BaseModel, frozen=True, extra="forbid"):
+    """What `--output json` answers for simulate, in one line, as soon as the simulator listens."""
+
+    schema_version: Literal[1]
+    service_root: str = Field(description="What --graph-url takes.")
+    edition: str
+    quota: int = Field(description="Writes within the window for one app.")
+    window_s: float
+
+
 def simulate(chosen: Globals, host: str, port: int, ordered: Ordered) -> None:
     """Run the simulator until Ctrl-C or SIGTERM, which is how it is meant to end: exit code 0."""
     settings = _settings_of(ordered)
 
     def ready(service_root: str) -> None:
         if chosen.output is Output.JSON:
-            answer(f"{json.dumps({'service_root': service_root, 'edition': settings.edition})}\n")
+            document = SimulationDocument(
+                schema_version=1,
+                service_root=service_root,
+                edition=settings.edition,
+                quota=settings.quota,
+                window_s=settings.window_s,
+            )
+            answer(f"{document.model_dump_json(ensure_ascii=True)}\n")
         else:
             answer(
                 f"simulator of edition {settings.edition} at {service_root}; Ctrl-C ends it\n"

@@ -1,23 +1,36 @@
 """What `ledger check` prints. Reads only."""
 
-import json
 from contextlib import closing
+from typing import Literal
 
 import typer
+from pydantic import BaseModel, Field
 
 from pipeline.cli.jobs import settings_of
 from pipeline.cli.options import Asked, Globals, Output
 from pipeline.cli.streams import answer, tell
 from pipeline.cli.terminal import counted
-from pipeline.conclude import near_path
 from pipeline.errors import ExitCode
 from pipeline.ledger import check_ledger, ledger_size, open_ledger
+from pipeline.next_steps import near_path
 from pipeline.sending_run import need_ledger, scope_shown
 
 WHAT_TO_DO = (
     "keep this file as it is, and restore a copy of it if there is one; then `certstate verify RUN` tells what the "
     "tenant has of a run. Without a copy go on with another --state: a new ledger reads the tenant back first"
 )
+
+
+class LedgerCheckDocument(BaseModel, frozen=True, extra="forbid"):
+    """What `--output json` answers for ledger check."""
+
+    schema_version: Literal[1]
+    ledger: str = Field(description="The file.")
+    sound: bool
+    problems: list[str] = Field(description="A sentence for each thing that is wrong.")
+    runs: int
+    objects: int
+    events: int
 
 
 def check(chosen: Globals, asked: Asked) -> None:
@@ -32,8 +45,16 @@ def check(chosen: Globals, asked: Asked) -> None:
         problems = check_ledger(ledger)
         size = ledger_size(ledger)
     if chosen.output is Output.JSON:
-        document = {"schema_version": 1, "ledger": str(path), "sound": not problems, "problems": problems}
-        answer(f"{json.dumps(document | size._asdict(), indent=2)}\n")
+        document = LedgerCheckDocument(
+            schema_version=1,
+            ledger=str(path),
+            sound=not problems,
+            problems=problems,
+            runs=size.runs,
+            objects=size.objects,
+            events=size.events,
+        )
+        answer(f"{document.model_dump_json(indent=2, ensure_ascii=True)}\n")
     elif not problems:
         parts = (counted(size.runs, "run"), counted(size.objects, "object"), counted(size.events, "event"))
         answer(f"the ledger is sound: {', '.join(parts)}\n")

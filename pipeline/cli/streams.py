@@ -8,14 +8,39 @@ from typing import TextIO
 
 import typer
 
+from pipeline.cli.fitting import MOST_COLUMNS, showable, told
+
 
 def tell(text: str) -> None:
-    """Print lines on stderr."""
+    """Print lines on stderr; on a terminal such that they fit, elsewhere as they are, so that they can be searched."""
+    encoding = encoding_of(sys.stderr)
+    columns = _columns(sys.stderr)
     try:
         for line in text.splitlines():
-            typer.echo(printable(line), err=True)
+            shown = showable(printable(line), encoding)
+            for each in told(shown, columns) if columns else [shown]:
+                typer.echo(each, err=True)
     except OSError:
         discard(sys.stderr)
+
+
+def encoding_of(stream: TextIO | None) -> str:
+    """Return the encoding of the stream."""
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _columns(stream: TextIO | None) -> int | None:
+    """Return how many columns a line on the stream may have, None for as many as it likes."""
+    if stream is None or not stream.isatty():
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal():
+        return max(min(int(columns), MOST_COLUMNS), 20)
+    try:
+        columns_there = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return MOST_COLUMNS
+    return max(min(columns_there or MOST_COLUMNS, MOST_COLUMNS), 20)
 
 
 def answer(text: str) -> None:

@@ -1,24 +1,29 @@
 """What a person reads at the end of a run. Fits 80 columns; only paths and commands may be longer, to be copied."""
 
-import textwrap
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
+from pipeline.cli.fitting import cells, cut, filled, showable, wrapped
 from pipeline.cli.streams import printable
-from pipeline.conclude import near_path
 from pipeline.findings import ARROW, Severity, shorten
 from pipeline.model import RunInfo
-from pipeline.report import Cause, Forecast, NextStep, RouteLine, TenantLook, Total
+from pipeline.next_steps import near_path
+from pipeline.report import Cause, Eta, Forecast, NextStep, RouteLine, Summary, TenantLook, Total
+from pipeline.report.page.answer import WORDS, Tone, tone_of
 from pipeline.sending_run import Finished
 
 CAUSES_SHOWN = {Severity.ERROR: 10, Severity.WARNING: 6, Severity.INFO: 4}
 MOST_MESSAGE_CHARACTERS = 300
 
 MOST_VALUE_CHARACTERS = 60
+MOST_ROUTE_CELLS = 34
+PROFILE_CELLS = 10
 
 COLOURS = {
     "created": "green",
@@ -45,6 +50,16 @@ COLOURS = {
 
 COLOURS_OF_SEVERITIES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
+COLOURS_OF_TONES = {
+    Tone.GOOD: "bold green",
+    Tone.WARN: "bold yellow",
+    Tone.BAD: "bold red",
+    Tone.DOUBT: "bold red",
+    Tone.PLAIN: "bold",
+}
+
+TO_MEND = ("invalid", "conflicting", "rejected", "rejected before", "missing", "unsent")
+
 NOT_THERE_YET = (
     *("created", "updated", "changed", "rejected", "rejected before", "unsent", "unknown"),
     *("to create", "to update", "not checked"),
@@ -61,8 +76,16 @@ LOOKS = {
 
 
 def open_console(*, is_error: bool, has_color: bool) -> Console:
-    """Return the console for stdout or stderr; colours only on a terminal, plain ASCII where the encoding needs it."""
-    return Console(stderr=is_error, no_color=not has_color, highlight=False, soft_wrap=False, markup=False)
+    """Return the console for stdout or stderr: colours, and anything else than lines, on a terminal only."""
+    stream = sys.stderr if is_error else sys.stdout
+    return Console(
+        stderr=is_error,
+        force_terminal=stream is not None and stream.isatty(),  # whatever the environment wishes for
+        color_system="auto" if has_color else None,
+        highlight=False,
+        soft_wrap=False,
+        markup=False,
+    )
 
 
 def counted(number: int, noun: str) -> str:
@@ -81,15 +104,19 @@ def duration(seconds: float) -> str:
 
 
 def show_finished(console: Console, finished: Finished) -> None:
-    """Print the summary: totals, routes, causes, the conservation line, where the report is, what to do next."""
+    """Print the summary: totals, routes, causes; then how good it is, where the reports are, and what to do next."""
     summary = finished.summary
+    nothing_sent = f"{summary.run.id}: nothing was sent"
     if summary.forecast:
-        print_whole(console, f"Plan     {summary.run.id}: nothing was sent")
+        print_wrapped(console, nothing_sent, first="Plan     ", indent=9)
         _print_scope(console, summary.run)
     elif summary.is_dry_run:
-        print_whole(console, f"Dry run  {summary.run.id}: nothing was sent")
+        print_wrapped(console, nothing_sent, first="Dry run  ", indent=9)
     else:
         print_run(console, summary.run)
+    parents = dict.fromkeys(parent for source in summary.sources for parent in source.parents)
+    if parents:
+        print_wrapped(console, ", ".join(parents), first="Corrects ", indent=9)
     if any(total.rows for total in summary.totals):
         console.print()
         print_totals(console, summary.totals)
@@ -100,11 +127,27 @@ def show_finished(console: Console, finished: Finished) -> None:
         console.print()
         print_causes(console, summary.causes)
     console.print()
+    tone = tone_of(summary)
+    if word := WORDS[tone]:
+        print_wrapped(console, f"{word}.", style=COLOURS_OF_TONES[tone])
     print_wrapped(console, summary.conservation_line, style="" if summary.is_balanced else "bold red")
     _print_how_it_went(console, finished)
     console.print()
-    print_whole(console, f"Report: {near_path(finished.folder / 'report.json')}")
+    _print_reports(console, finished)
     print_next_steps(console, summary.next_steps)
+
+
+def _print_reports(console: Console, finished: Finished) -> None:
+    summary, folder = finished.summary, near_path(finished.folder)
+    print_whole(console, f"Report: {folder / 'report.html'}")
+    mends = any(summary.rows_of(label) for label in TO_MEND)
+    if mends and (finished.folder / "errors.xlsx").exists():
+        print_whole(console, f"To mend: {folder / 'errors.xlsx'}")
+    for each in summary.annotated:
+        if each.copy:
+            print_whole(console, f"Marked: {folder / each.copy}")
+        else:
+            print_wrapped(console, f"Not marked: {each.file}, because {each.reason}", indent=8)
 
 
 def print_run(console: Console, run: RunInfo) -> None:
@@ -121,7 +164,7 @@ def _print_scope(console: Console, run: RunInfo) -> None:
 def print_next_steps(console: Console, steps: Sequence[NextStep]) -> None:
     """Print what to do next, each with its command whole."""
     for step in steps:
-        print_wrapped(console, f"Next: {step.sentence}", indent=6)
+        print_wrapped(console, f"Next: {step.sentence}", indent=6, keeps_paths=True)
         if step.command:
             print_whole(console, f"      {step.command}")
 
@@ -133,16 +176,31 @@ def print_totals(console: Console, totals: Sequence[Total]) -> None:
             console.print(f"{total.rows:>9,}  {total.label}", style=COLOURS.get(total.label, ""))
 
 
+class Route(NamedTuple):
+    """A collection in short."""
+
+    name: str
+    profile: str  # the first digits of the profile's id
+
+
+def route_of(collection: str) -> Route:
+    """Return such as iosScep and 0000000a.. for the path of a collection, as far as `routes:` left it that shape."""
+    parts = collection.split("/")
+    name = parts[-2].removeprefix("microsoft.graph.").removesuffix("CertificateProfile") if len(parts) > 1 else ""
+    profile = parts[2][:8] if len(parts) > 3 else ""
+    return Route(cut(printable(name), MOST_ROUTE_CELLS), f"{cut(printable(profile), 8)}..")
+
+
 def _print_routes(console: Console, routes: Sequence[RouteLine]) -> None:
     lines = [("Route", "Profile", "Rows")]
     for line in routes:
-        _, _, profile_id, *rest = line.collection.split("/")
-        route = rest[-2].removeprefix("microsoft.graph.").removesuffix("CertificateProfile")
-        lines.append((route, f"{profile_id[:8]}..", ", ".join(f"{each.rows:,} {each.label}" for each in line.totals)))
-    route_width = max(len(route) for route, _, _ in lines)
+        rows = ", ".join(f"{each.rows:,} {each.label}" for each in line.totals)
+        name, profile = (showable(each, console.encoding) for each in route_of(line.collection))
+        lines.append((cut(name, MOST_ROUTE_CELLS), cut(profile, PROFILE_CELLS), rows))
+    route_width = max(cells(route) for route, _, _ in lines)
     for number, (route, profile, rows) in enumerate(lines):
-        start = f"{route:<{route_width}}  {profile:<10}  "
-        print_wrapped(console, rows, first=start, indent=len(start), style="bold" if number == 0 else "")
+        start = f"{filled(route, route_width)}  {filled(profile, PROFILE_CELLS)}  "
+        print_wrapped(console, rows, first=start, indent=cells(start), style="bold" if number == 0 else "")
 
 
 def print_causes(console: Console, causes: Sequence[Cause]) -> None:
@@ -153,16 +211,20 @@ def print_causes(console: Console, causes: Sequence[Cause]) -> None:
         style = COLOURS_OF_SEVERITIES[cause.severity]
         first = f"{cause.severity:<9}"
         print_wrapped(console, ", ".join(each for each in about if each), first=first, indent=9, style=style)
-        is_change = cause.example_message.startswith(f"{cause.example_value}{ARROW}")
-        message = shorten(cause.example_message, MOST_MESSAGE_CHARACTERS)
-        message += "" if is_change else _example(cause.example_value)
+        example = cause.examples[0]
+        is_change = example.message.startswith(f"{example.value}{ARROW}")
+        message = shorten(example.message, MOST_MESSAGE_CHARACTERS)
+        message += "" if is_change else _example(example.value)
         cure = () if cause.severity is Severity.INFO else (f"-> {cause.hint}",)  # nothing to do
         for line in (cause.places, message, *cure):
             print_wrapped(console, line, first=" " * 9, indent=9)
+        for line in cause.config_line.splitlines() if cure else ():
+            # From the first column on, as config.yaml needs it.
+            print_whole(console, showable(printable(line), console.encoding), style="cyan")
     further = Counter(cause.severity for cause in causes) - Counter(each.severity for each in _shown_causes(causes))
     if further:
         counts = ", ".join(f"{further[each]:,} {each}" for each in Severity if further[each])
-        console.print(f"and {further.total():,} more in report.json: {counts}")
+        print_wrapped(console, f"and {further.total():,} more in the report: {counts}")
 
 
 def _shown_causes(causes: Sequence[Cause]) -> list[Cause]:
@@ -184,28 +246,65 @@ def _example(value: str) -> str:
 
 
 def _print_how_it_went(console: Console, finished: Finished) -> None:
-    summary, stats = finished.summary, finished.summary.stats
+    summary = finished.summary
+    for sentence in _sentences(summary):
+        print_wrapped(console, sentence)
+    if summary.forecast:
+        _print_forecast(console, summary.forecast, summary.rows_of("unknown"))
+    held_back = _held_back(finished)
+    if held_back:
+        were, them = ("was", "it") if held_back == 1 else ("were", "them")
+        rows = counted(held_back, "row")
+        print_wrapped(console, f"{rows} {were} held back by --limit; `certstate resume` sends {them}.")
+    if finished.stop_message:
+        print_wrapped(console, f"Stopped: {finished.stop_message}", style="bold red", keeps_paths=True)
+
+
+def _sentences(summary: Summary) -> Iterator[str]:
+    """Yield how sending went, and how long what is left takes."""
+    stats, pace = summary.stats, summary.pace
     if stats and stats.requests:
         sentence = counted(stats.requests, "request")
         if stats.elapsed_s >= 1:
             sentence += f" in {duration(stats.elapsed_s)}"
         if stats.throttled:
             sentence += f"; {stats.throttled:,} refused as too many, waited {duration(stats.paused_s)} for that"
-        print_wrapped(console, sentence)
+        yield sentence
+    if pace and pace.requests > pace.quota:  # of fewer the share says nothing
+        yield f"{pace.quota_used:.0%} of the quota of {pace.quota:,} in {pace.window_s:g} s was used"
     if summary.rows_of("already there") and not any(summary.rows_of(label) for label in NOT_THERE_YET):
-        print_wrapped(console, "Nothing was created: the valid rows are there already.")
-    if summary.forecast:
-        _print_forecast(console, summary.forecast, summary.rows_of("unknown"))
-    if finished.stop_message:
-        print_wrapped(console, f"Stopped: {finished.stop_message}", style="bold red")
+        yield "Nothing was created: the valid rows are there already."
+    if summary.eta is not None and (summary.forecast or summary.eta.shared_s >= 1):
+        yield _in_words(summary, summary.eta)
+
+
+def _in_words(summary: Summary, eta: Eta) -> str:
+    """Return how long the rows that can be sent take."""
+    if summary.run.verb == "undo":
+        what = f"deleting the {counted(eta.rows, 'object')} left"
+    elif summary.forecast:
+        what = f"{counted(eta.rows, 'write')}:"
+    elif summary.is_dry_run:
+        what = f"importing the {counted(eta.rows, 'valid row')}"
+    else:
+        what = f"sending the {counted(eta.rows, 'unsent row')}"
+    takes = "at least" if summary.forecast else "takes at least"
+    sentence = f"{what} {takes} {duration(max(eta.least_s, 1))}"
+    if eta.shared_s > eta.least_s:
+        sentence += f", or {duration(eta.shared_s)} when other apps leave half of the quota"
+    return sentence[0].upper() + sentence[1:]
+
+
+def _held_back(finished: Finished) -> int:
+    """Return how many rows `--limit` left planned: unsent though nothing stopped the run and no answer says why."""
+    summary = finished.summary
+    if summary.is_dry_run or finished.stop_message or summary.run.stop or not summary.run.ended_at:
+        return 0
+    refused = sum(each.rows for each in summary.causes if each.code.split(" ")[0] == "unsent")
+    return max(min(summary.waiting_rows, summary.rows_of("unsent") - refused), 0)
 
 
 def _print_forecast(console: Console, forecast: Forecast, unknown: int) -> None:
-    if forecast.writes:
-        sentence = f"{counted(forecast.writes, 'write')}: at least {duration(forecast.least_s)}"
-        if forecast.shared_s > forecast.least_s:
-            sentence += f", or {duration(forecast.shared_s)} when other apps leave half of the quota"
-        print_wrapped(console, sentence)
     if unknown:
         print_wrapped(console, "An import settles the unknown rows first, by reading the tenant back.")
     print_wrapped(console, LOOKS[forecast.tenant])
@@ -213,21 +312,18 @@ def _print_forecast(console: Console, forecast: Forecast, unknown: int) -> None:
         print_whole(console, f"Plan: {forecast.saved}, its rows beside it in {Path(forecast.saved).stem}.csv")
 
 
-def print_wrapped(console: Console, text: str, *, first: str = "", indent: int = 0, style: str = "") -> None:
+def print_wrapped(
+    console: Console, text: str, *, first: str = "", indent: int = 0, style: str = "", keeps_paths: bool = False
+) -> None:
     """Print the text in lines that fit the console: `first` before the first of them, so many blanks before others."""
     # Rich fills wrapped lines up with blanks, which are in the way when they are copied.
-    lines = textwrap.wrap(
-        printable(" ".join(text.split())),
-        width=max(console.width, 40) - 1,
-        initial_indent=first,
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    for line in lines or [first.rstrip()]:
+    shown = showable(printable(" ".join(text.split())), console.encoding)
+    width = max(console.width, 40) - 1
+    for line in wrapped(shown, width, first=first, indent=indent, keeps_paths=keeps_paths):
         print_whole(console, line, style=style)
 
 
 def print_whole(console: Console, line: str, *, style: str = "") -> None:
     """Print the line as it is, however long, so that it can be copied."""
+    # What the encoding lacks becomes a question mark, which in the name of a file stands for any character.
     console.print(Text(printable(line), style=style), soft_wrap=True)

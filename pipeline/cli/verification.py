@@ -17,7 +17,7 @@ from pipeline.cli.terminal import (
     print_whole,
     print_wrapped,
 )
-from pipeline.conclude import near_path
+from pipeline.next_steps import near_path
 from pipeline.report import Result, Total
 from pipeline.verify import Verified, verify_run
 

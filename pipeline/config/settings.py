@@ -300,6 +300,8 @@ def _header_problems(settings: Settings) -> Iterator[Problem]:
             folded = fold_header(header)
             if not folded:
                 yield ("columns", name), "a header is empty; write the header's text or remove it"
+            elif folded == "...":
+                yield ("columns", name), "a header is still to be filled in; write it or remove the key"
             elif property_of.setdefault(folded, name) != name:
                 yield (
                     ("columns", name),

@@ -85,13 +85,14 @@ CATALOGUE: dict[Code, Meaning] = {
         ERROR,
         "the row has more or fewer cells than the header",
         "put cells that hold the delimiter in double quotes, and give the row one cell for each column; delete a "
-        "closing remark, which is no row of the inventory; in errors.csv empty the row's cell _import_code then",
+        "closing remark, which is no row of the inventory; in errors.xlsx or errors.csv empty the row's cell "
+        "_import_code then",
     ),
     Code.BROKEN_QUOTES: Meaning(
         ERROR,
         "a quote in the row is not closed, or text follows a closing quote, so its cells cannot be told apart",
-        'write each quote inside a quoted cell twice (""), and close the cell with one; in errors.csv put each value '
-        "under its header and empty its cell _import_code then",
+        'write each quote inside a quoted cell twice (""), and close the cell with one; in errors.xlsx or errors.csv '
+        "put each value under its header and empty its cell _import_code then",
     ),
     Code.ERROR_CELL: Meaning(
         ERROR,
@@ -101,14 +102,14 @@ CATALOGUE: dict[Code, Meaning] = {
     Code.UNCALCULATED_FORMULA: Meaning(
         ERROR,
         "the cell holds a formula whose result was never calculated, so it has no value",
-        "open the workbook in Excel, save it and import it again; in errors.csv enter the value and empty the row's "
-        "cell _import_code",
+        "open the workbook in Excel, save it and import it again; in errors.xlsx or errors.csv enter the value and "
+        "empty the row's cell _import_code",
     ),
     Code.MERGED_CELL: Meaning(
         ERROR,
         "the cell is merged with others, and only the first of them holds the value",
-        "unmerge the cells and enter the value in each row; in errors.csv enter it and empty the row's cell "
-        "_import_code",
+        "unmerge the cells and enter the value in each row; in errors.xlsx or errors.csv enter it and empty the row's "
+        "cell _import_code",
     ),
     Code.VALUE_MAP: Meaning(INFO, "the value was replaced as `values:` declares", "nothing to do"),
     Code.DEFAULT_VALUE: Meaning(INFO, "the cell is empty, so the value of `defaults:` is sent", "nothing to do"),
@@ -224,8 +225,8 @@ CATALOGUE: dict[Code, Meaning] = {
         ERROR,
         "a date of the column cannot be in the declared `date_order:`, so the order decides no other date there either",
         "correct `date_order:` in config.yaml if it is wrong; if the column mixes both orders, write its dates with "
-        "the year first, such as 2027-03-15; in errors.csv, a date that is in the declared order after all passes "
-        "once the row's cell _import_code is empty",
+        "the year first, such as 2027-03-15; in errors.xlsx or errors.csv, a date that is in the declared order after "
+        "all passes once the row's cell _import_code is empty",
     ),
     Code.DATE_NUMBER: Meaning(
         ERROR,
@@ -257,7 +258,7 @@ CATALOGUE: dict[Code, Meaning] = {
         "the workbook holds an identifier as a number, or a text as a date: a spreadsheet keeps 15 digits, drops "
         "leading zeros and makes dates of words such as MAR-01",
         "format the column as text and export the values again from their source; decimal serial numbers of at most 15 "
-        "digits pass with `serial: decimal`; in errors.csv empty the row's cell _import_code then",
+        "digits pass with `serial: decimal`; in errors.xlsx or errors.csv empty the row's cell _import_code then",
     ),
     Code.NUMBER_AS_TEXT: Meaning(
         WARNING,
@@ -276,6 +277,13 @@ CATALOGUE: dict[Code, Meaning] = {
         "decimal digits of which those after the fifteenth are zeros: a spreadsheet has rounded the identifier",
         "export the column as text from its source; if the digits are right and hexadecimal, write them with colons "
         "(12:34:..)",
+    ),
+    Code.SPREADSHEET_DAMAGE: Meaning(
+        ERROR,
+        "an identifier in a corrected report is what a spreadsheet made of the one that stood there before, such as "
+        "1.23457E+18 or 1-Mar",
+        "format the cell as text and enter the value that the message names first; if the new value is meant, empty "
+        "the row's cell _import_identifiers",
     ),
     Code.NUMERIC_SERIAL_NUMBER: Meaning(
         WARNING,

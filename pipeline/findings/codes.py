@@ -72,6 +72,7 @@ class Code(StrEnum):
     NUMBER_AS_TEXT = "number-as-text"
     FLOAT_IDENTIFIER = "float-identifier"
     ROUNDED_IDENTIFIER = "rounded-identifier"
+    SPREADSHEET_DAMAGE = "spreadsheet-damage"
     NUMERIC_SERIAL_NUMBER = "numeric-serial-number"
     AMBIGUOUS_SERIAL_NUMBER = "ambiguous-serial-number"
     NOT_A_CERTIFICATE = "not-a-certificate"

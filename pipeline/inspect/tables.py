@@ -23,6 +23,7 @@ from pipeline.proposals import (
     propose_columns,
     propose_values,
 )
+from pipeline.returned import is_causes_header, without_causes
 from pipeline.values.certificate import RULES as FROM_CERTIFICATE
 from pipeline.values.dates import DateRules, read_date_time
 from pipeline.values.identifiers import read_serial_number
@@ -129,10 +130,11 @@ def inspect_file(
     further += [header for each in PRESETS.values() for header in each.headers]
 
     def known(cells: Sequence[str]) -> int:
-        return count_known(cells, edition, further)
+        return len(cells) if is_causes_header(cells) else count_known(cells, edition, further)
 
     looking = replace(options, known_columns=known, chunk_rows=ROWS_LOOKED_AT)
-    return tuple(_inspected(table, settings, edition, preset, year) for table in open_tables(path, looking))
+    tables = without_causes(open_tables(path, looking))
+    return tuple(_inspected(table, settings, edition, preset, year) for table in tables)
 
 
 def _inspected(

@@ -3,6 +3,7 @@
 from pipeline.ledger.actions import ActionCount, PlannedAction, action_counts, planned_actions
 from pipeline.ledger.check import check_ledger
 from pipeline.ledger.copying import copy_ledger
+from pipeline.ledger.figures import expiry_counts, step_counts
 from pipeline.ledger.holdings import Holding, holdings, orphaned_rows
 from pipeline.ledger.planning import plan_run, replan_settled
 from pipeline.ledger.sending import (
@@ -44,6 +45,8 @@ from pipeline.ledger.views import (
     placed_findings,
     report_rows,
     route_counts,
+    rows_with,
+    run_ids,
     run_info,
     source_infos,
     state_counts,
@@ -75,6 +78,7 @@ __all__ = [
     "created_rows",
     "discard_run",
     "end_run",
+    "expiry_counts",
     "find_open_undo",
     "find_run",
     "hold_lock",
@@ -98,12 +102,15 @@ __all__ = [
     "report_rows",
     "route_counts",
     "row_stories",
+    "rows_with",
+    "run_ids",
     "run_info",
     "set_remote_check",
     "settle_leftovers",
     "source_infos",
     "stage_rows",
     "state_counts",
+    "step_counts",
     "unknown_count",
     "unknown_rows",
     "waiting_rows",

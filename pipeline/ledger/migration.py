@@ -20,13 +20,23 @@ VERSION_1_TO_2 = (
 """What version 2 adds to the tables of version 1. A table that is new as a whole is made when the ledger is opened."""
 
 
+VERSION_2_TO_3 = (
+    "ALTER TABLE sources ADD COLUMN parents TEXT DEFAULT '[]' NOT NULL",
+    "UPDATE facts SET value = '3' WHERE name = 'schema_version'",
+)
+"""What version 3 adds to the tables of version 2."""
+
+STEPS = {"1": ("2", VERSION_1_TO_2), "2": ("3", VERSION_2_TO_3)}
+"""For each earlier version the next one, and the way there."""
+
+
 def migrate(connection: Connection, version: str) -> str:
     """Bring the ledger forward within the connection's transaction; return the version it then has.
 
     A version that nothing is known of, such as a newer one, is left alone.
     """
-    if version != "1":
-        return version
-    for statement in VERSION_1_TO_2:
-        connection.exec_driver_sql(statement)
-    return "2"
+    while version in STEPS:
+        version, statements = STEPS[version]
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    return version

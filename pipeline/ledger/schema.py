@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from pipeline.model import State
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -72,6 +72,8 @@ sources = Table(
     Column("properties", Text, nullable=False),  # JSON list beside `header`: what each column was taken for, or ""
     Column("rows_read", Integer, nullable=False),  # as the loader counted them, blank rows included
     Column("blank_rows", Integer, nullable=False),
+    # JSON list of the runs whose reports the rows come from. No foreign keys: dry runs are in no ledger.
+    Column("parents", Text, nullable=False, server_default="[]"),
 )
 
 objects = Table(

@@ -98,8 +98,19 @@ def add_source_finding(ledger: Ledger, run_id: str, source_pk: int, found: Findi
         add_findings(connection, run_id, [(source_pk, None, found)])
 
 
-def stage_rows(ledger: Ledger, run_id: str, source_pk: int, staged: Sequence[StagedRow], *, blank_rows: int) -> None:
-    """Record one chunk of rows with their findings, in one transaction."""
+def stage_rows(
+    ledger: Ledger,
+    run_id: str,
+    source_pk: int,
+    staged: Sequence[StagedRow],
+    *,
+    blank_rows: int,
+    parents: tuple[str, ...] = (),
+) -> None:
+    """Record one chunk of rows with their findings, in one transaction.
+
+    `parents` are the runs that the source's rows come from, as far as they are known with this chunk.
+    """
     with ledger.transaction() as connection:
         first_pk = int(connection.execute(select(func.coalesce(func.max(rows.c.pk), 0))).scalar_one()) + 1
         values = [
@@ -126,7 +137,9 @@ def stage_rows(ledger: Ledger, run_id: str, source_pk: int, staged: Sequence[Sta
             update(sources)
             .where(sources.c.pk == source_pk)
             .values(
-                rows_read=sources.c.rows_read + len(staged) + blank_rows, blank_rows=sources.c.blank_rows + blank_rows
+                rows_read=sources.c.rows_read + len(staged) + blank_rows,
+                blank_rows=sources.c.blank_rows + blank_rows,
+                parents=to_json(parents),
             )
         )
 

@@ -82,7 +82,7 @@ def begin_undo(ledger: Ledger, run: NewRun, parent_id: str, *, include_adopted: 
 
 def _copy_source(connection: Connection, source_pk: int, run_id: str, meant: ColumnElement[bool]) -> int:
     """Copy the source into the undo, with a row to delete for each of its rows that is meant; return how many."""
-    same = [each for each in sources.c if each.name not in {"pk", "run_id", "rows_read", "blank_rows"}]
+    same = [each for each in sources.c if each.name not in {"pk", "run_id", "rows_read", "blank_rows", "parents"}]
     copied = select(literal(run_id), literal(0), literal(0), *same).where(sources.c.pk == source_pk)
     names = ["run_id", "rows_read", "blank_rows", *(each.name for each in same)]
     new_pk = connection.execute(insert(sources).from_select(names, copied).returning(sources.c.pk)).scalar_one()

@@ -62,6 +62,12 @@ def find_run(ledger: Ledger, wanted: str | None, *, prefer_waiting: bool = False
     raise UsageError(f"{ledger.path}: {problem}; name one of them, the latest are {latest}")
 
 
+def run_ids(ledger: Ledger) -> list[str]:
+    """Return the ids of all runs, of any scope, in the order in which they began."""
+    with ledger.reading() as connection:
+        return list(connection.execute(select(runs.c.id).order_by(runs.c.number)).scalars())
+
+
 def run_info(ledger: Ledger, run_id: str) -> RunInfo:
     """Return what the ledger knows of the run as a whole."""
     with ledger.reading() as connection:
@@ -84,6 +90,7 @@ def source_infos(ledger: Ledger, run_id: str) -> list[SourceInfo]:
                 each.rows_read,
                 each.blank_rows,
                 from_json(each.properties),
+                from_json(each.parents),
             )
             for each in connection.execute(query)
         ]
@@ -138,11 +145,21 @@ def placed_findings(ledger: Ledger, run_id: str) -> Iterator[tuple[int, int | No
 
 def report_rows(ledger: Ledger, run_id: str, states: Sequence[State]) -> Iterator[ReportRow]:
     """Yield the run's rows in these states in the order of reading, each with its findings and its last answer."""
+    return _report_rows(ledger, run_id, rows.c.state.in_(states))
+
+
+def rows_with(ledger: Ledger, run_id: str, severity: Severity) -> Iterator[ReportRow]:
+    """Yield the run's rows that have a finding of the severity, in the order of reading, each with all its findings."""
+    found = select(findings.c.row_pk).where(findings.c.run_id == run_id, findings.c.severity == severity)
+    return _report_rows(ledger, run_id, rows.c.pk.in_(found))
+
+
+def _report_rows(ledger: Ledger, run_id: str, is_meant: ColumnElement[bool]) -> Iterator[ReportRow]:
     query = (
         select(rows, _told_id(), *finding_columns())
         .outerjoin(objects, objects.c.pk == rows.c.object_pk)
         .outerjoin(findings, findings.c.row_pk == rows.c.pk)
-        .where(rows.c.run_id == run_id, rows.c.state.in_(states))
+        .where(rows.c.run_id == run_id, is_meant)
         .order_by(rows.c.pk, findings.c.pk)
     )
     with ledger.reading() as connection:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
-from pipeline.model import Operation, RunInfo, SendStats, SourceInfo, State
+from pipeline.model import DayCount, Operation, RunInfo, SendStats, SourceInfo, State, StepCount
 from pipeline.report.causes import Cause
 
 Counts = Mapping[State, int] | Mapping[State | Operation, int]
@@ -92,10 +92,44 @@ class Forecast(NamedTuple):
     """What it takes to carry a plan out."""
 
     writes: int
-    least_s: float  # as the configured quota allows
-    shared_s: float  # when other apps spend so much of the tenant's quota that half of it is left
     tenant: TenantLook
     saved: str  # the path of the saved plan, "" where none was asked for
+
+
+LONGEST_PAUSE_S = 600.0
+"""A longer time without a step is no sending: it lies between two calls. An outage's longest wait is shorter."""
+
+
+class Pace(NamedTuple):
+    """How sending went against the quota, over all calls that sent rows of the run."""
+
+    quota: int  # writes within the window
+    window_s: float
+    requests: int
+    refused: int  # answers 429
+    sending_s: float  # without the times in which nothing was sent for long, such as between two calls
+
+    @property
+    def quota_used(self) -> float:
+        """The share of the writes that the quota allows in that time, at most 1."""
+        allowed = self.quota * (1 + self.sending_s / self.window_s)
+        return min(self.requests / allowed, 1.0)
+
+
+class Eta(NamedTuple):
+    """How long the rows that can still be sent take."""
+
+    rows: int
+    least_s: float  # as the configured quota allows
+    shared_s: float  # when other apps spend so much of the tenant's quota that half of it is left
+
+
+class AnnotatedCopy(NamedTuple):
+    """The copy of a workbook of the user's own, with what was found in its cells; or why there is none."""
+
+    file: str  # as the user named it
+    copy: str  # the copy's name in the run's folder, "" where there is none
+    reason: str  # why there is none, "" where there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +146,11 @@ class Summary:
     next_steps: tuple[NextStep, ...]
     forecast: Forecast | None = None  # of a plan
     waiting_rows: int = 0  # unsent ones that `resume` would send: not those that a later run has taken over
+    eta: Eta | None = None  # of the rows that an import or `resume` would send; None where there are none
+    pace: Pace | None = None  # None when nothing was ever sent
+    steps: tuple[StepCount, ...] = ()  # in the order of time
+    expiry: tuple[DayCount, ...] = ()  # of the valid rows, in the order of the days
+    annotated: tuple[AnnotatedCopy, ...] = ()
     orphaned_rows: int = 0  # unsent ones that nothing sends any more: their object is missing, or an undo took it
 
     @property

@@ -5,16 +5,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, Field
 
 from pipeline.findings import Severity, shorten
 from pipeline.identity import Difference
 from pipeline.model import RunInfo, SourceInfo
-from pipeline.report.causes import Cause, RowRanges, places_of
+from pipeline.report.causes import Cause, Example, RowRanges, places_of
+from pipeline.report.document import ReportedCause, ReportedStep, Verb, reported_causes, reported_steps
+from pipeline.report.import_columns import harmless
 from pipeline.report.summary import NextStep
-from pipeline.report.tables import delimiter_of, harmless, open_table
+from pipeline.report.tables import delimiter_of, open_table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[2] = 2
 
 MOST_ROWS = 10_000
 """Rows that verify.json lists one by one; `rows_total` tells the rest. verify.csv has every row."""
@@ -129,8 +133,7 @@ def causes_of_results(rows: Iterable[VerifiedRow], sources: Mapping[int, SourceI
             column=kind if result is Result.DIFFERS else "",
             rows=sum(len(ranges) for ranges in ranges_of.values()),
             places=places_of(ranges_of, sources),
-            example_value="",
-            example_message=message,
+            examples=(Example("", "", message),),
             hint=HINTS[result],
         )
         for (result, kind), (message, ranges_of) in groups.items()
@@ -176,54 +179,128 @@ def _in_columns(changed: list[Difference]) -> tuple[list[str], list[str], list[s
     return [each.name for each in changed], [each.sent for each in changed], [each.found for each in changed]
 
 
+class ReportedVerifiedRun(BaseModel, frozen=True, extra="forbid"):
+    """The run whose objects were read back."""
+
+    id: str
+    verb: Verb
+    service_root: str
+    tenant_id: str | None
+    edition: str
+    started_at: str = Field(description="UTC, ISO 8601.")
+    folder: str = Field(description="The absolute path of the folder with verify.csv and verify.json.")
+
+
+class ReportedResults(BaseModel, frozen=True, extra="forbid"):
+    """The rows that the run created or updated, by what reading them back has shown."""
+
+    verified: int = Field(description="There, with the values that were sent.")
+    differs: int
+    missing: int
+    not_yet_visible: int = Field(description="Absent, and the time was too short to prove that they are missing.")
+    not_read: int
+
+
+class ReportedDifference(BaseModel, frozen=True, extra="forbid"):
+    """A property whose value is not the one that was sent."""
+
+    property: str
+    sent: str | None
+    found: str | None
+
+
+class ReportedRow(BaseModel, frozen=True, extra="forbid"):
+    """A row that is not verified."""
+
+    file: str
+    sheet: str | None
+    row: int = Field(description="As the spreadsheet shows it.")
+    collection: str = Field(description="The path below the service root.")
+    device: str | None
+    thumbprint: str | None
+    id: str | None = Field(description="The object's, as the service assigned it.")
+    result: Result
+    message: str | None
+    differences: list[ReportedDifference]
+    same_instant: list[str] = Field(description="Properties whose date is written otherwise: no difference.")
+
+
+class VerificationDocument(BaseModel, frozen=True, extra="forbid"):
+    """verify.json, and what `--output json` answers for verify. What is not there is null, never an empty text."""
+
+    schema_version: Literal[2]
+    run: ReportedVerifiedRun
+    verified_at: str = Field(description="UTC, ISO 8601.")
+    rows_created: int = Field(description="Rows that the run created or updated.")
+    totals: ReportedResults
+    same_instant: int = Field(description="Verified rows with a date that the service writes otherwise.")
+    missing_by_run: dict[str, int] = Field(description="More missing objects of this run, by the run that found them.")
+    balanced: bool = Field(description="The totals add up to rows_created. False is a defect of certstate.")
+    stop_message: str | None = Field(description="Why not all was read.")
+    causes: list[ReportedCause]
+    rows_total: int = Field(description="Rows that are not verified.")
+    rows: list[ReportedRow] = Field(description="The first 10,000 of them, in the order of reading.")
+    next_steps: list[ReportedStep]
+
+
 def verification_document(
     verification: Verification, rows: Iterable[VerifiedRow], sources: Mapping[int, SourceInfo]
-) -> dict[str, Any]:
-    """Return verify.json as JSON values: counts, causes, and the rows that are not verified."""
-    listed: list[dict[str, Any]] = []
+) -> VerificationDocument:
+    """Return verify.json: counts, causes, and of the rows, which come in the order of reading, those not verified."""
+    listed: list[ReportedRow] = []
     total = 0
     for row in rows:
         if row.result is Result.VERIFIED:
             continue
         total += 1
         if total <= MOST_ROWS:
-            listed.append(_as_json(row, sources[row.source_pk]))
-    run = verification.run
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run": {
-            "id": run.id,
-            "verb": run.verb,
-            "service_root": run.scope.service_root,
-            "tenant_id": run.scope.tenant_id,
-            "edition": run.edition,
-            "started_at": run.started_at,
-        },
-        "verified_at": verification.verified_at,
-        "rows_created": verification.rows,
-        "totals": {each.replace(" ", "_"): verification.counts.get(each, 0) for each in Result},
-        "same_instant": verification.same_instant,
-        "missing_by_run": verification.missing_by_run,
-        "balanced": verification.is_balanced,
-        "stop_message": verification.stop_message or None,
-        "causes": [each._asdict() for each in verification.causes],
-        "rows_total": total,
-        "rows": listed,
-        "next_steps": [each._asdict() for each in verification.next_steps],
-    }
+            listed.append(_reported_row(row, sources[row.source_pk]))
+    run, rows_of = verification.run, verification.counts.get
+    return VerificationDocument(
+        schema_version=SCHEMA_VERSION,
+        run=ReportedVerifiedRun(
+            id=run.id,
+            verb=Verb(run.verb),
+            service_root=run.scope.service_root,
+            tenant_id=run.scope.tenant_id or None,
+            edition=run.edition,
+            started_at=run.started_at,
+            folder=run.folder,
+        ),
+        verified_at=verification.verified_at,
+        rows_created=verification.rows,
+        totals=ReportedResults(
+            verified=rows_of(Result.VERIFIED, 0),
+            differs=rows_of(Result.DIFFERS, 0),
+            missing=rows_of(Result.MISSING, 0),
+            not_yet_visible=rows_of(Result.NOT_YET_VISIBLE, 0),
+            not_read=rows_of(Result.NOT_READ, 0),
+        ),
+        same_instant=verification.same_instant,
+        missing_by_run=dict(verification.missing_by_run),
+        balanced=verification.is_balanced,
+        stop_message=verification.stop_message or None,
+        causes=reported_causes(verification.causes),
+        rows_total=total,
+        rows=listed,
+        next_steps=reported_steps(verification.next_steps),
+    )
 
 
-def _as_json(row: VerifiedRow, source: SourceInfo) -> dict[str, Any]:
-    return {
-        "file": source.file,
-        "sheet": source.sheet,
-        "row": row.row_number,
-        "collection": row.collection,
-        "device": row.device,
-        "thumbprint": row.thumbprint,
-        "id": row.object_id,
-        "result": row.result,
-        "message": row.message or None,
-        "differences": [{"property": each.name, "sent": each.sent, "found": each.found} for each in row.changed],
-        "same_instant": [each.name for each in row.rewritten],
-    }
+def _reported_row(row: VerifiedRow, source: SourceInfo) -> ReportedRow:
+    return ReportedRow(
+        file=source.file,
+        sheet=source.sheet,
+        row=row.row_number,
+        collection=row.collection,
+        device=row.device or None,
+        thumbprint=row.thumbprint or None,
+        id=row.object_id or None,
+        result=row.result,
+        message=row.message or None,
+        differences=[
+            ReportedDifference(property=each.name, sent=each.sent or None, found=each.found or None)
+            for each in row.changed
+        ],
+        same_instant=[each.name for each in row.rewritten],
+    )

@@ -1,11 +1,13 @@
 """Phase two: planned rows leave, each once, and what became of them is durable before the next step.
 
 `sender.py` sends one round of rows, `rules.py` says when a round ends, `guard.py` looks before a delete, `record.py`
-writes run.log. What an answer means stands in `graph`.
+writes run.log, `under_way.py` is a row between its intent and its outcome. What an answer means stands in `graph`.
 """
 
 from pipeline.send.rules import (
     OUTAGE_S,
+    Outcome,
+    Problem,
     Progress,
     RoundEnd,
     SendLimits,
@@ -17,6 +19,8 @@ from pipeline.send.sender import GRACE_S, Round, Service, send_round
 __all__ = [
     "GRACE_S",
     "OUTAGE_S",
+    "Outcome",
+    "Problem",
     "Progress",
     "Round",
     "RoundEnd",

@@ -1,5 +1,6 @@
 """When a round of sending ends by itself: thresholds, outages, doubts; and the counts that this is judged by."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,6 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from pipeline.model import Answer, PlannedRow, State, Stop, StopReason, Transition, Verdict
+from pipeline.pace import Slots
 
 MOST_UNKNOWN_IN_A_ROW = 10
 """A service that answers so many requests in a row with nothing usable is down: wait before more rows are in doubt."""
@@ -22,6 +24,11 @@ OUTAGE_S = 1_800.0
 
 ANSWERS_BEFORE_PERCENT = 50
 """A share of the answers says something only from so many on."""
+
+PROBLEMS_KEPT = 3
+"""So many different ones are shown while rows leave."""
+
+NO_SLOTS = Slots(0, 0, 0.0, 0.0)
 
 DONE = (State.CREATED, State.UPDATED, State.REVERSED)
 """What a row ends as when its request did what it was meant to do."""
@@ -49,15 +56,37 @@ class RoundEnd(StrEnum):
     DOUBTS = "doubts"  # unknown rows have gathered that reading back can settle
 
 
+class Outcome(NamedTuple):
+    """What rows of one collection ended as."""
+
+    collection: str
+    state: State
+
+
+class Problem(NamedTuple):
+    """What kept a request from getting through, without what tells one row from the next."""
+
+    collection: str
+    state: State  # what became of the row; PLANNED: it never left and is sent again
+    http_status: int | None
+    graph_code: str
+    message: str
+
+
 class Progress(NamedTuple):
-    """How far sending is, for a progress bar."""
+    """How far sending is, for whoever watches. Made with every answer, so it copies nothing that grows with rows."""
 
     settled: int
-    planned: int
+    planned: int  # the settled ones included
     created: int  # or updated, or deleted by an undo
     failed: int  # rejected or unknown
     pause: str  # why nothing leaves at the moment, "" while rows leave
-    eta_s: float
+    eta_s: float  # seconds until the last row has left, at the least
+    slots: Slots = NO_SLOTS
+    throttled: int = 0  # answers 429
+    paused_s: float = 0.0  # how long sending was, and is going to be, closed for everybody
+    outcomes: tuple[tuple[Outcome, int], ...] = ()  # with how many rows, in the order in which they first came
+    problems: tuple[tuple[Problem, int], ...] = ()  # the last ones, each with how often it came; the newest is last
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +112,35 @@ class Tally:
     throttled: int = 0
     stopped_collections: int = 0
     doubted_at: dict[int, float] = field(default_factory=dict)  # unknown row -> when it became so, oldest first
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    problems: dict[Problem, int] = field(default_factory=dict)  # the newest is last
 
     @property
     def settled(self) -> int:
         """The rows whose outcome is known or in doubt."""
         return self.done + self.rejected + self.unknown + self.other
 
-    def count(self, row: PlannedRow, state: State, now: float) -> None:
+    def progress(self, planned: int, pause: str, eta_s: float, slots: Slots, paused_s: float) -> Progress:
+        """Return how far sending is, of so many rows, the settled ones included."""
+        return Progress(
+            self.settled,
+            planned,
+            self.done,
+            self.rejected + self.unknown,
+            pause,
+            eta_s,
+            slots,
+            self.throttled,
+            paused_s,
+            tuple(self.outcomes.items()),
+            tuple(self.problems.items()),
+        )
+
+    def count(self, row: PlannedRow, state: State, now: float, answer: Answer) -> None:
         """Take note of what became of a row."""
+        self.outcomes[Outcome(row.collection, state)] += 1
+        if state not in DONE:
+            self.note_problem(row, state, answer)
         self.done += state in DONE
         self.rejected += state is State.REJECTED
         if state is State.UNKNOWN:
@@ -102,14 +152,31 @@ class Tally:
             self.unknown_in_a_row = 0
         self.other += state not in DONE and state is not State.REJECTED
 
+    def note_problem(self, row: PlannedRow, state: State, answer: Answer) -> None:
+        """Take note of what kept a request from getting through, however often it says the same."""
+        problem = Problem(row.collection, state, answer.http_status, answer.graph_code, answer.message)
+        self.problems[problem] = self.problems.pop(problem, 0) + 1
+        if len(self.problems) > PROBLEMS_KEPT:
+            del self.problems[next(iter(self.problems))]
+
     def settle(self, steps: Iterable[Transition]) -> None:
         """Take note of unknown rows that reading back has settled."""
         for step in steps:
             if self.doubted_at.pop(step.row.row_pk, None) is None:
                 continue  # of an earlier call
             self.unknown -= 1
+            self._move(step)
             self.done += step.state in DONE
             self.other += step.state not in DONE and step.state is not State.PLANNED
+
+    def _move(self, step: Transition) -> None:
+        collection = step.row.collection
+        was = Outcome(collection, State.UNKNOWN)
+        self.outcomes[was] -= 1
+        if not self.outcomes[was]:
+            del self.outcomes[was]
+        if step.state is not State.PLANNED:
+            self.outcomes[Outcome(collection, step.state)] += 1
 
     def has_doubts(self, now: float, settle_s: float) -> bool:
         """Return whether enough unknown rows are old enough for their absence to be believed."""

@@ -22,12 +22,14 @@ from pipeline.send.rules import (
     OUTAGE_S,
     STATE_AFTER,
     UNREACHED_S,
+    Outcome,
     Progress,
     RoundEnd,
     SendLimits,
     Tally,
     said,
 )
+from pipeline.send.under_way import UnderWay
 
 FETCHED_AT_ONCE = 200
 GRACE_S = 30.0
@@ -118,9 +120,10 @@ class _Sender:
         self._ways = {lane_of(each.collection, each.operation): each for each in planned_lanes(ledger, run_id)}
         left = sum(each.rows for each in self._ways.values())
         self._planned = left if limits.most_rows is None else min(left, limits.most_rows - tally.settled)
+        self._left = left  # rows of this round that were not given up, settled ones included
         self._lanes = Lanes((), self._fetch)
         self._journal = Journal(partial(apply_transitions, ledger))
-        self._under_way: dict[int, _UnderWay] = {}  # by row number in the ledger
+        self._under_way: dict[int, UnderWay] = {}  # by row number in the ledger
         self._tally = tally
         self._settled_before = tally.settled
         self._end = RoundEnd.DONE
@@ -189,12 +192,12 @@ class _Sender:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(self._give_up(each) for each in self._under_way.values() if not each.is_settled))
 
-    async def _give_up(self, each: "_UnderWay") -> None:
+    async def _give_up(self, each: UnderWay) -> None:
         lost = Answer(message="the run ended before the answer came", client_request_id=each.client_request_id)
         state, answer = (State.UNKNOWN, lost) if each.has_left else (State.PLANNED, Answer())
         await self._settle(each.row, state, each.attempts, answer)
         if each.has_left:
-            self._tally.count(each.row, state, self._clock())  # from now on its object may still appear
+            self._tally.count(each.row, state, self._clock(), answer)  # from now on its object may still appear
 
     async def _work(self) -> None:
         while not self._halted.is_set() and self._taken < self._planned:
@@ -221,7 +224,7 @@ class _Sender:
             nonlocal attempts
             await self._pacer.slot()
             worker = asyncio.current_task()
-            under_way = _UnderWay(row, worker, attempts, client_request_id)
+            under_way = UnderWay(row, worker, attempts, client_request_id)
             self._under_way[row.row_pk] = under_way
             try:
                 await self._write(row, State.SENDING, attempts + 1, Answer(client_request_id=client_request_id))
@@ -238,7 +241,7 @@ class _Sender:
         async def not_applied(answer: Answer) -> None:
             await self._settle(row, State.PLANNED, attempts, answer)
             log_answer(self._log, row, Verdict.SEND_AGAIN, answer)
-            self._count_refusal(answer)
+            self._count_refusal(row, answer)
 
         is_create = row.operation is Operation.CREATE
         sent = await write(
@@ -250,7 +253,7 @@ class _Sender:
             refresh=self._service.refresh,
             before_attempt=before_attempt,
             not_applied=not_applied,
-            pause=self._pacer.pause,
+            pause=self._pause,
             stop_waiting=self._halted.is_set,
         )
         verdict, answer = believed(look, sent.verdict, sent.answer)
@@ -267,7 +270,7 @@ class _Sender:
         await self._settle(row, state, attempts, answer)
         log_answer(self._log, row, verdict, answer)  # after the ledger: a full disk must not lose the answer
         self._was_reached, self._refused_since, self._why_paused = True, None, ""
-        self._tally.count(row, state, self._clock())
+        self._tally.count(row, state, self._clock(), answer)
         if verdict is Verdict.STOP_TENANT:
             self._halt(StopReason.PREFLIGHT, f"the tenant refused the request: {said(answer)}")
         elif verdict in {Verdict.STOP_COLLECTION, Verdict.STOP_ROUTE}:
@@ -306,9 +309,9 @@ class _Sender:
         self._lanes.settle(lane_of(row.collection, row.operation), Verdict.SEND_AGAIN)
         if drift.state is State.UNSENT and self._halted.is_set():
             return look  # the reading was given up because the round ends: the row stays planned
-        self._under_way[row.row_pk] = _UnderWay(row, asyncio.current_task(), row.attempts, "")
+        self._under_way[row.row_pk] = UnderWay(row, asyncio.current_task(), row.attempts, "")
         await self._settle(row, drift.state, row.attempts, drift.answer)
-        self._tally.count(row, drift.state, self._clock())
+        self._tally.count(row, drift.state, self._clock(), drift.answer)
         if drift.verdict in {Verdict.STOP_TENANT, Verdict.REFRESH_TOKEN}:
             self._halt(StopReason.PREFLIGHT, f"the tenant refused to be read: {said(drift.answer)}")
         elif drift.verdict in {Verdict.STOP_COLLECTION, Verdict.STOP_ROUTE}:
@@ -319,7 +322,11 @@ class _Sender:
         self._report_progress()
         return look
 
-    def _count_refusal(self, answer: Answer) -> None:
+    async def _pause(self, seconds: float) -> None:
+        await self._pacer.pause(seconds)
+        self._report_progress()
+
+    def _count_refusal(self, row: PlannedRow, answer: Answer) -> None:
         """Give up when the service was never reached, or refuses everything for too long."""
         now = self._clock()
         if self._refused_since is None:
@@ -331,6 +338,7 @@ class _Sender:
         else:
             self._tally.requests -= 1  # it never left
             self._why_paused = "no connection, trying again"
+            self._tally.note_problem(row, State.PLANNED, answer)
             if not self._was_reached and now - self._refused_since >= UNREACHED_S:
                 self._halt(StopReason.PREFLIGHT, f"the service cannot be reached: {answer.message}")
         if now - self._refused_since > OUTAGE_S:
@@ -355,8 +363,11 @@ class _Sender:
         """Give the lanes' planned rows up, and return how many there were."""
         rows = 0
         for collection, operation, _ in map(self._ways.__getitem__, lanes):
-            rows += leave_unsent(self._ledger, self._run_id, message, collection=collection, operation=operation)
+            left = leave_unsent(self._ledger, self._run_id, message, collection=collection, operation=operation)
+            self._tally.outcomes[Outcome(collection, State.UNSENT)] += left
+            rows += left
             self._log.error("collection stopped", collection=collection, operation=operation, why=message)
+        self._left -= rows
         return rows
 
     def _halt(self, reason: StopReason, message: str) -> None:
@@ -381,20 +392,7 @@ class _Sender:
         )
 
     def _report_progress(self) -> None:
-        tally = self._tally
-        planned = self._settled_before + self._planned
-        eta_s = self._pacer.eta_s(max(planned - tally.settled, 0))
-        failed = tally.rejected + tally.unknown
-        self._on_progress(Progress(tally.settled, planned, tally.done, failed, self._why_paused, eta_s))
-
-
-@dataclass(slots=True)
-class _UnderWay:
-    """A row whose intent is on its way into the ledger, or whose request has left."""
-
-    row: PlannedRow
-    worker: "asyncio.Task[None] | None"
-    attempts: int  # requests of this row that have left
-    client_request_id: str
-    has_left: bool = False
-    is_settled: bool = False  # what became of it is in the journal
+        tally, pacer = self._tally, self._pacer
+        planned = max(self._settled_before + min(self._planned, self._left), tally.settled)
+        eta_s = pacer.eta_s(planned - tally.settled)
+        self._on_progress(tally.progress(planned, self._why_paused, eta_s, pacer.slots(), pacer.paused_s))

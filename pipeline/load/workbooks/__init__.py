@@ -11,4 +11,5 @@ row_ods.py    cells of .ods that calamine misreads
 ole.py        .xls
 traps.py      what calamine does not show of a sheet
 merged.py     merged cells, in the header and below
+escapes.py    characters that no workbook can hold, in our own reports
 """

@@ -44,6 +44,7 @@ from pipeline.load.table import (
     trimmed,
     unmasked,
 )
+from pipeline.load.workbooks.escapes import unescaped, unescaped_records
 from pipeline.load.workbooks.extent import SHEET_COLUMNS
 from pipeline.load.workbooks.guard import guarded
 from pipeline.load.workbooks.merged import (
@@ -158,10 +159,12 @@ def _table(
     if options.header_row is None:
         found += about_title_rows(without_header_parts(lead[:index], ranges, filled[index].row_number))
     below = covered(chain(lead[index + 1 :], records), ranges, len(header))
+    if is_report(header):
+        header, below = unmasked(unescaped(header)), unescaped_records(below)
     return Table(
         source=path,
         sheet=sheet.name,
-        header=unmasked(header) if is_report(header) else header,
+        header=header,
         header_row_number=filled[index].row_number,
         encoding="",
         delimiter="",

@@ -1,0 +1,143 @@
+"""The files of a run's folder, written from what the ledger knows of the run. Can be repeated at any time."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from pipeline.editions import EDITIONS
+from pipeline.findings import Finding, Severity
+from pipeline.ledger import Ledger, placed_findings, report_rows, rows_with
+from pipeline.model import ReportRow, State
+from pipeline.next_steps import IN_DOUBT
+from pipeline.report import (
+    ANNOTATED_SUFFIXES,
+    HISTORY_FILE,
+    AnnotatedCopy,
+    Line,
+    Summary,
+    annotate,
+    document_of,
+    lines_of,
+    past_run,
+    read_history,
+    remember,
+    write_document,
+    write_input_rows,
+    write_page,
+    write_repairs,
+    write_sent_rows,
+    write_trend,
+    write_workbook,
+)
+
+TO_MEND = (
+    State.INVALID,
+    State.CONFLICTING,
+    State.REJECTED,
+    State.REJECTED_BEFORE,
+    State.MISSING,
+    State.UNSENT,
+    State.PLANNED,
+)
+"""What errors.csv holds: rows that are not settled well and whose condition is known."""
+
+TOLD = (*(state for state in TO_MEND if state is not State.PLANNED), State.KEPT, *IN_DOUBT)
+"""Rows of which there is more to tell than their warnings and changes. Nothing is wrong with a planned one."""
+
+TREND_PAGE = "index.html"
+
+MOST_STEM_CHARACTERS = 60
+"""Of a copy's name: with what follows, a file system takes any of them."""
+
+OnFile = Callable[[str], None]
+"""Is told the name of each file before it is written: some take a while."""
+
+
+def write_folder(ledger: Ledger, folder: Path, summary: Summary, on_file: OnFile) -> None:
+    """Write the run's reports into its folder. Raises OSError when one cannot be written."""
+    run, sources = summary.run, {each.pk: each for each in summary.sources}
+    edition = EDITIONS[run.edition]
+    if run.verb == "undo":
+        on_file("undo.csv")
+        undone = report_rows(ledger, run.id, tuple(State))
+        write_sent_rows(folder / "undo.csv", undone, sources, edition, run_id=run.id)
+    else:
+        _write_rows_to_mend(ledger, folder, summary, on_file)
+        write_repairs(folder / "repairs.csv", placed_findings(ledger, run.id), sources)
+    if not summary.is_dry_run and run.verb != "undo":
+        in_doubt = partial(report_rows, ledger, run.id, IN_DOUBT)
+        write_input_rows(folder / "unknown.csv", in_doubt, sources, run_id=run.id)
+        on_file("created.csv")
+        created = report_rows(ledger, run.id, [State.CREATED, State.UPDATED])
+        write_sent_rows(folder / "created.csv", created, sources, edition, run_id=run.id)
+    on_file("report.json")
+    write_document(folder / "report.json", document_of(summary, placed_findings(ledger, run.id), sources))
+    on_file("report.html")
+    write_page(folder / "report.html", summary, lines_in(ledger, run.id), now=datetime.now(UTC))
+
+
+def _write_rows_to_mend(ledger: Ledger, folder: Path, summary: Summary, on_file: OnFile) -> None:
+    """Write errors.csv, and errors.xlsx where there are rows to mend; one of an earlier call goes away."""
+    run, sources = summary.run, {each.pk: each for each in summary.sources}
+    states = tuple(state for state in TO_MEND if not (summary.is_dry_run and state is State.PLANNED))
+    read_rows = partial(report_rows, ledger, run.id, states)
+    errors = _file_errors(ledger, run.id)
+    table, workbook = folder / "errors.csv", folder / "errors.xlsx"
+    on_file(table.name)
+    if write_input_rows(table, read_rows, sources, errors, run_id=run.id):
+        on_file(workbook.name)
+        write_workbook(workbook, read_rows, sources, summary.causes, errors, run_id=run.id)
+    else:
+        workbook.unlink(missing_ok=True)
+
+
+def annotated_copies(ledger: Ledger, folder: Path, summary: Summary, on_file: OnFile) -> Iterator[AnnotatedCopy]:
+    """Write a copy of each workbook that was read with what was found in it; yield it, or why there is none.
+
+    Raises OSError when a copy cannot be written.
+    """
+    names = Counter[str]()
+    for file in dict.fromkeys(each.file for each in summary.sources if each.rows_read):
+        path = Path(file)
+        if path.suffix.lower() not in ANNOTATED_SUFFIXES:
+            continue
+        stem = path.stem[:MOST_STEM_CHARACTERS]
+        names[stem] += 1
+        copy = f"{stem}{f'-{names[stem]}' if names[stem] > 1 else ''}.annotated.xlsx"
+        own = {each.pk: each for each in summary.sources if each.file == file and each.rows_read}
+        (folder / copy).unlink(missing_ok=True)
+        on_file(copy)
+        told = _rows_told(ledger, summary.run.id, own)
+        reason = annotate(path, folder / copy, tuple(own.values()), told, summary.causes)
+        yield AnnotatedCopy(file, "" if reason else copy, reason)
+
+
+def _rows_told(ledger: Ledger, run_id: str, source_pks: Collection[int]) -> Iterator[ReportRow]:
+    for rows in (report_rows(ledger, run_id, TOLD), *(rows_with(ledger, run_id, each) for each in Severity)):
+        yield from (row for row in rows if row.source_pk in source_pks)
+
+
+def update_history(folder: Path, summary: Summary) -> None:
+    """Remember the run beside the folders of all runs, and write the page of their trend. Raises OSError."""
+    runs = folder.parent
+    remember(runs / HISTORY_FILE, past_run(summary))
+    write_trend(runs / TREND_PAGE, read_history(runs / HISTORY_FILE), now=datetime.now(UTC))
+
+
+def lines_in(ledger: Ledger, run_id: str) -> Iterator[Line]:
+    """Yield all that is told of the run's files and rows, what is worst first."""
+    about_files = (
+        (source_pk, found) for source_pk, row_number, found in placed_findings(ledger, run_id) if row_number is None
+    )
+    unsettled = report_rows(ledger, run_id, TOLD)
+    return lines_of(about_files, unsettled, lambda severity: rows_with(ledger, run_id, severity))
+
+
+def _file_errors(ledger: Ledger, run_id: str) -> Mapping[int, list[Finding]]:
+    errors: dict[int, list[Finding]] = {}
+    for source_pk, row_number, found in placed_findings(ledger, run_id):
+        if row_number is None and found.severity is Severity.ERROR:
+            errors.setdefault(source_pk, []).append(found)
+    return errors

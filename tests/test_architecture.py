@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 
 LEVELS = (
     {"declared", "editions", "errors", "findings"},
-    {"carried", "certificates", "damage", "identity", "model", "quoting", "templates"},
+    {"carried", "certificates", "damage", "identity", "model", "quoting", "templates", "wording"},
     {
         "auth",
         "columns",

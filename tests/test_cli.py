@@ -25,7 +25,7 @@ from pipeline import __version__
 from pipeline.cli.ending import GO_ON, ending
 from pipeline.cli.options import GLOBAL_OPTIONS, Globals, Output
 from pipeline.cli.streams import answering
-from pipeline.cli.terminal import duration, show_finished
+from pipeline.cli.terminal import show_finished
 from pipeline.errors import ExitCode
 from pipeline.findings import Severity
 from pipeline.interrupt import TerminatedError
@@ -33,6 +33,7 @@ from pipeline.model import RunInfo, Scope, SendStats, SourceInfo
 from pipeline.report import Cause, Example, NextStep, RouteLine, Summary, Total
 from pipeline.run import Finished
 from pipeline.simulator import RunningSimulator, SimulatorSettings, running
+from pipeline.wording import duration
 
 VERBS = (
     "inspect",

@@ -5,7 +5,6 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from pipeline.cli.terminal import counted
 from pipeline.editions import ProfileType
 from pipeline.explain import ExplainedRequest, Explanation, Outlook
 from pipeline.findings import Code, Severity
@@ -13,6 +12,7 @@ from pipeline.model import CellType, Operation, State
 from pipeline.next_steps import near_path
 from pipeline.routes import IdFrom, RouteRule, TypeFrom
 from pipeline.trace import ExplainedCell, Identity, Use, ValueStep
+from pipeline.wording import counted
 
 ENDS = {
     State.DUPLICATE: "repeats an earlier row, so it would not be sent",

@@ -12,7 +12,7 @@ from pipeline.cli.jobs import settings_of, show
 from pipeline.cli.known_runs import dry_run_named
 from pipeline.cli.options import Asked, Globals, Output
 from pipeline.cli.streams import answer
-from pipeline.cli.terminal import counted, print_run, print_totals, print_whole, print_wrapped
+from pipeline.cli.terminal import print_run, print_totals, print_whole, print_wrapped
 from pipeline.errors import UsageError
 from pipeline.findings import Severity
 from pipeline.ledger import Event, RowStory, find_run, open_ledger, row_stories, source_infos, state_counts
@@ -21,6 +21,7 @@ from pipeline.next_steps import near_path
 from pipeline.report import Terms, Total, totals_of
 from pipeline.report.history import PastRun
 from pipeline.sending_run import need_ledger, scope_shown
+from pipeline.wording import counted
 
 MOST_CAUSES = 10
 

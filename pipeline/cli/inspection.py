@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pipeline.cli.options import Globals, Output
 from pipeline.cli.streams import answer, answering, printable, tell
-from pipeline.cli.terminal import counted, open_console
+from pipeline.cli.terminal import open_console
 from pipeline.config import Settings
 from pipeline.errors import ExitCode, SourceError
 from pipeline.findings import Code, Finding, Severity
@@ -29,6 +29,7 @@ from pipeline.inspect import (
 from pipeline.load import CERTIFICATE_FILE_HEADER, LoadOptions
 from pipeline.presets import Preset
 from pipeline.proposals import Match
+from pipeline.wording import counted
 
 HEADER_CHARACTERS = 40
 PRESET_HEADERS_SHOWN = 3

@@ -9,9 +9,10 @@ from rich.text import Text
 
 from pipeline.cli.fitting import BLOCK, MOST_COLUMNS, REST, cells, cut, filled, wrapped
 from pipeline.cli.streams import printable
-from pipeline.cli.terminal import COLOURS, counted, duration, route_of
+from pipeline.cli.terminal import COLOURS, route_of
 from pipeline.model import State
 from pipeline.send import Outcome, Problem
+from pipeline.wording import counted, duration
 
 MOST_LINES = 12
 

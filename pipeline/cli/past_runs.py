@@ -10,11 +10,12 @@ from pipeline.cli.jobs import settings_of, show
 from pipeline.cli.known_runs import KnownRun, find_known, known_runs, nothing_known
 from pipeline.cli.options import Asked, Globals, Output
 from pipeline.cli.streams import answer
-from pipeline.cli.terminal import COLOURS_OF_SEVERITIES, counted, print_whole, print_wrapped
+from pipeline.cli.terminal import COLOURS_OF_SEVERITIES, print_whole, print_wrapped
 from pipeline.errors import UsageError
 from pipeline.findings import Severity
 from pipeline.report.comparison import ComparedCause, Comparison, compare
 from pipeline.report.history import PastRun, series_of
+from pipeline.wording import counted
 
 MOST_LISTED = 20
 

@@ -16,10 +16,11 @@ from rich.segment import ControlType
 from pipeline.cli.fitting import MOST_COLUMNS, has_signs, told
 from pipeline.cli.live import News, lines_of, words_of
 from pipeline.cli.streams import tell
-from pipeline.cli.terminal import counted, duration, print_whole
+from pipeline.cli.terminal import print_whole
 from pipeline.reconcile import Looking, Purpose
 from pipeline.send import Outcome, Problem, Progress
 from pipeline.session import Question
+from pipeline.wording import counted, duration
 
 LINE_EVERY_S = 5.0
 """Seconds between two looks at the progress where there is no terminal to draw on."""

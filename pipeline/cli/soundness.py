@@ -9,11 +9,11 @@ from pydantic import BaseModel, Field
 from pipeline.cli.jobs import settings_of
 from pipeline.cli.options import Asked, Globals, Output
 from pipeline.cli.streams import answer, tell
-from pipeline.cli.terminal import counted
 from pipeline.errors import ExitCode
 from pipeline.ledger import check_ledger, ledger_size, open_ledger
 from pipeline.next_steps import near_path
 from pipeline.sending_run import need_ledger, scope_shown
+from pipeline.wording import counted
 
 WHAT_TO_DO = (
     "keep this file as it is, and restore a copy of it if there is one; then `certstate verify RUN` tells what the "

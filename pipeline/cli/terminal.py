@@ -17,6 +17,7 @@ from pipeline.next_steps import near_path
 from pipeline.report import Cause, Eta, Forecast, NextStep, RouteLine, Summary, TenantLook, Total
 from pipeline.report.page.answer import WORDS, Tone, tone_of
 from pipeline.sending_run import Finished
+from pipeline.wording import counted, duration
 
 CAUSES_SHOWN = {Severity.ERROR: 10, Severity.WARNING: 6, Severity.INFO: 4}
 MOST_MESSAGE_CHARACTERS = 300
@@ -86,21 +87,6 @@ def open_console(*, is_error: bool, has_color: bool) -> Console:
         soft_wrap=False,
         markup=False,
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """Return such as `1 row` or `1,200 rows`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Return such as 45 s, 3 min 20 s or 5 h 33 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3_600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3_600:,} h {whole % 3_600 // 60} min"
 
 
 def show_finished(console: Console, finished: Finished) -> None:

@@ -8,18 +8,11 @@ from rich.console import Console
 from pipeline.cli.jobs import open_job, settings_of, show
 from pipeline.cli.options import Asked, Globals, Output
 from pipeline.cli.streams import answer
-from pipeline.cli.terminal import (
-    counted,
-    print_causes,
-    print_next_steps,
-    print_run,
-    print_totals,
-    print_whole,
-    print_wrapped,
-)
+from pipeline.cli.terminal import print_causes, print_next_steps, print_run, print_totals, print_whole, print_wrapped
 from pipeline.next_steps import near_path
 from pipeline.report import Result, Total
 from pipeline.verify import Verified, verify_run
+from pipeline.wording import counted
 
 
 def verify(chosen: Globals, asked: Asked, run: str, *, wait_s: float) -> None:

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from pipeline.findings import Severity, shorten
-from pipeline.report.page.shown import counted, duration
 from pipeline.report.summary import Summary
+from pipeline.wording import counted, duration
 
 MOST_REASON_CHARACTERS = 400
 

@@ -15,7 +15,7 @@ from pipeline.findings import Severity
 from pipeline.report.causes import Cause
 from pipeline.report.page.expiry_chart import expiry_chart
 from pipeline.report.page.pace_chart import pace_chart
-from pipeline.report.page.shown import counted, route_name
+from pipeline.report.page.shown import route_name
 from pipeline.report.page.svg import (
     Look,
     Picture,
@@ -31,6 +31,7 @@ from pipeline.report.page.svg import (
     text_at,
 )
 from pipeline.report.summary import RouteLine, Total
+from pipeline.wording import counted
 
 __all__ = ["causes_chart", "expiry_chart", "pace_chart", "routes_chart"]
 

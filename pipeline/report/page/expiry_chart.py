@@ -9,7 +9,6 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from pipeline.model import DayCount
-from pipeline.report.page.shown import counted
 from pipeline.report.page.svg import (
     MONTHS,
     Look,
@@ -23,6 +22,7 @@ from pipeline.report.page.svg import (
     patterns,
     text_at,
 )
+from pipeline.wording import counted
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from pipeline.model import REFUSED, State, StepCount
-from pipeline.report.page.shown import counted, duration, instant
+from pipeline.report.page.shown import instant
 from pipeline.report.page.svg import (
     MONTHS,
     Look,
@@ -24,6 +24,7 @@ from pipeline.report.page.svg import (
     text_at,
 )
 from pipeline.report.summary import LONGEST_PAUSE_S, Pace
+from pipeline.wording import counted, duration
 
 MOST_BUCKETS = 120
 

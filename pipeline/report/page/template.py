@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.report.page import shown
+from pipeline.wording import counted, duration
 
 STYLES = ("page.css", "charts.css")
 
@@ -53,12 +54,12 @@ def _environment() -> Environment:
         "visible": shown.visible,
         "code": shown.code,
         "prose": shown.prose,
-        "duration": shown.duration,
+        "duration": duration,
         "clock_time": shown.clock_time,
         "minute": shown.minute,
         "link": lambda name: quote(name, errors="replace"),
     }
-    environment.globals["counted"] = shown.counted
+    environment.globals["counted"] = counted
     return environment
 
 

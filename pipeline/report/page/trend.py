@@ -11,7 +11,7 @@ from markupsafe import Markup
 from pipeline.report.comparison import Comparison, compare
 from pipeline.report.history import PastRun, series_of
 from pipeline.report.page.answer import LABELS_OF_ERRORS, LABELS_OF_FAILURES, WORDS, Tone
-from pipeline.report.page.shown import counted, instant, minute
+from pipeline.report.page.shown import instant, minute
 from pipeline.report.page.svg import (
     MONTHS,
     NOTHING,
@@ -27,6 +27,7 @@ from pipeline.report.page.svg import (
     text_at,
 )
 from pipeline.report.page.template import fill_page
+from pipeline.wording import counted
 
 MOST_RUNS = 200
 """The runs in the table."""

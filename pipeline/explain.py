@@ -7,26 +7,26 @@ mixes two orders of dates, and what an import would do. What came out is the pla
 through once more for this row alone, by the same functions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from pipeline.auth import scope_of
-from pipeline.columns import count_known_columns
-from pipeline.errors import ConfigError, LedgerError, UsageError
+from pipeline.errors import ConfigError, UsageError
 from pipeline.findings import Finding
 from pipeline.graph import object_path
 from pipeline.graph.attempts import METHODS
 from pipeline.graph.exchange import headers_of
-from pipeline.ingest import Rules, columns_of, rules_of
-from pipeline.ledger import Event, Ledger, RowStory, copy_ledger, open_ledger, row_stories, run_info
+from pipeline.ingest import Rules, columns_of, count_known, rules_of
+from pipeline.ledger import Event, RowStory, row_stories, run_info
 from pipeline.load import LoadOptions, Table, open_tables
 from pipeline.model import Operation, RemoteCheck, Request, Row, Scope, State
-from pipeline.reading import read_files
-from pipeline.returned import is_causes_header, without_causes
+from pipeline.reading import open_copy, read_files
+from pipeline.returned import without_causes
 from pipeline.routes import RouteRule
 from pipeline.sending_run import scope_shown
 from pipeline.session import Job, new_run, new_run_id
@@ -100,16 +100,11 @@ def explain_row(path: Path, row_number: int, job: Job) -> tuple[Explanation, ...
 
 def _find_rows(path: Path, row_number: int, rules: Rules, options: LoadOptions) -> list[ReadRow]:
     """Return the row of each sheet that is read; none where no sheet has a header, which the plan then says."""
-
-    def known(cells: Sequence[str]) -> int:
-        # The header of our own sheet of causes counts too: it is none of rows.
-        count = count_known_columns(cells, rules.edition, rules.aliases, rules.templates)
-        return len(cells) if is_causes_header(cells) else count
-
+    options = replace(options, known_columns=partial(count_known, rules=rules))
     found: list[ReadRow] = []
     missed: list[str] = []
     is_read = False
-    for table in without_causes(open_tables(path, replace(options, known_columns=known))):
+    for table in without_causes(open_tables(path, options)):
         columns = columns_of(table, rules)
         sheet = f"sheet {table.sheet}: " if table.sheet else ""
         if columns is None:
@@ -163,22 +158,12 @@ def _plan(path: Path, row_number: int, job: Job) -> _Planned:
     run_id = new_run_id([path])
     with TemporaryDirectory(prefix="certstate-") as name:
         folder = Path(name)
-        with closing(_copied(job, folder / "spool.db")) as ledger:
+        with closing(open_copy(job.settings.ledger_path, scope_shown(job.settings), folder / "spool.db")) as ledger:
             with new_run(ledger, run_id, folder / "run", "explain", job.settings):
                 read_files([path], ledger, run_id, folder / "run", job)
             stories = {each.sheet: each for each in row_stories(ledger, run_id, row_number)}
             looks_first = run_info(ledger, run_id).remote_check == RemoteCheck.DUE
     return _Planned(stories, run_id, looks_first)
-
-
-def _copied(job: Job, spool: Path) -> Ledger:
-    path, scope = job.settings.ledger_path, scope_shown(job.settings)
-    if path.exists():
-        copy_ledger(path, spool)
-    try:
-        return open_ledger(spool, scope, is_durable=False)
-    except LedgerError as problem:  # what is wrong with the copy is wrong with the ledger
-        raise LedgerError(str(problem).replace(str(spool), str(path))) from problem
 
 
 def _explanation(read: ReadRow, planned: _Planned, rules: Rules, job: Job) -> Explanation:

@@ -9,14 +9,11 @@ from pipeline.auth import scope_of
 from pipeline.conclude import conclude_run, exit_code_of
 from pipeline.config import OnChanged
 from pipeline.deliver import Prepared, prepare
-from pipeline.errors import LedgerError
 from pipeline.interrupt import TerminatedError
 from pipeline.ledger import (
     Ledger,
     action_counts,
-    copy_ledger,
     end_run,
-    open_ledger,
     run_info,
     settle_leftovers,
     state_counts,
@@ -24,7 +21,7 @@ from pipeline.ledger import (
 from pipeline.model import RemoteCheck, Scope, StopReason
 from pipeline.next_steps import near_path
 from pipeline.pinned import basis_of, check_place, save_plan
-from pipeline.reading import read_files, spool_in
+from pipeline.reading import open_copy, read_files, spool_in
 from pipeline.report import Forecast, TenantLook
 from pipeline.sending_run import Finished, reason_not_to_send
 from pipeline.session import Job, Session, connected, new_run, new_run_id, run_phase, working
@@ -76,12 +73,7 @@ def _copied(job: Job, scope: Scope, spool: Path) -> Ledger:
     path = job.settings.ledger_path
     if not path.exists():
         job.watch.note(f"{near_path(path)}: there is no ledger here yet, so nothing counts as created before")
-        return open_ledger(spool, scope, is_durable=False)
-    copy_ledger(path, spool)
-    try:
-        ledger = open_ledger(spool, scope, is_durable=False)
-    except LedgerError as problem:  # what is wrong with the copy is wrong with the ledger
-        raise LedgerError(str(problem).replace(str(spool), str(path))) from problem
+    ledger = open_copy(path, scope, spool)
     settle_leftovers(ledger)
     return ledger
 

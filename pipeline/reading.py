@@ -5,10 +5,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.config import OnChanged
+from pipeline.errors import LedgerError
 from pipeline.ingest import ingest_files, rules_of
 from pipeline.interrupt import deferred_signals
-from pipeline.ledger import Ledger, state_counts
+from pipeline.ledger import Ledger, copy_ledger, open_ledger, state_counts
 from pipeline.log import open_run_log
+from pipeline.model import Scope
 from pipeline.session import Job, make_folder
 
 
@@ -35,6 +37,16 @@ def read_files(
             paths, ledger, run_id, rules=rules, options=job.load, on_rows=on_rows, updates=updates, looks=looks
         )
         log.info("planned", rows={state.value: rows for state, rows in state_counts(ledger, run_id).items()})
+
+
+def open_copy(path: Path, scope: Scope, spool: Path) -> Ledger:
+    """Return a copy of the ledger to try things out on, or an empty one where there is none. Raises LedgerError."""
+    if path.exists():
+        copy_ledger(path, spool)
+    try:
+        return open_ledger(spool, scope, is_durable=False)
+    except LedgerError as problem:  # what is wrong with the copy is wrong with the ledger
+        raise LedgerError(str(problem).replace(str(spool), str(path))) from problem
 
 
 @contextmanager

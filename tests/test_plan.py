@@ -613,7 +613,7 @@ def test_the_verb_prints_the_plan_and_the_command_that_carries_it_out(
     assert lines[1:3] == [f"Service  {simulator.service_root}", f"Tenant   {TENANT_ID}"]
     assert "        2  to create" in lines
     assert "3 rows read = 1 already there + 2 to create" in lines
-    assert "2 writes: at least 0 s" in lines
+    assert "2 writes: at least 1 s" in lines
     assert "The tenant was checked for what it has already." in lines
     assert "Plan: plan.json, its rows beside it in plan.csv" in lines
     assert lines[-2:] == [

@@ -85,7 +85,15 @@ def conclude_run(
         causes=(*answers, *findings),
         stats=stats,
         next_steps=tuple(
-            steps_after_dry_run(counts, waiting, folder, call, forecast, has_too_many_errors=has_too_many_errors)
+            steps_after_dry_run(
+                counts,
+                waiting,
+                folder,
+                call,
+                forecast,
+                has_cures=any(each.config_line and each.severity is Severity.ERROR for each in findings),
+                has_too_many_errors=has_too_many_errors,
+            )
             if is_dry_run
             else steps_after_undo(run, counts, waiting, call)
             if is_undo
@@ -94,7 +102,7 @@ def conclude_run(
         forecast=forecast,
         waiting_rows=waiting,
         eta=eta_of(job, forecast.writes if forecast else waiting),
-        pace=pace_of(steps, job.settings.send.quota),
+        pace=pace_of(steps, job.settings.send.quota, run.ended_at),
         steps=steps,
         expiry=tuple(expiry_counts(ledger, run_id)),
         orphaned_rows=orphaned,
@@ -114,19 +122,20 @@ def conclude_run(
     return summary
 
 
-def pace_of(steps: Sequence[StepCount], quota: Quota) -> Pace | None:
+def pace_of(steps: Sequence[StepCount], quota: Quota, ended_at: str | None) -> Pace | None:
     """Return how sending went, None where nothing was sent. The steps come in the order of time."""
     requests = sum(each.steps for each in steps if each.outcome == State.SENDING)
     if not requests:
         return None
-    times = [datetime.fromisoformat(each.at) for each in steps]
+    ends = [ended_at[: len(steps[-1].at)]] if ended_at else []
+    times = [datetime.fromisoformat(each) for each in (*(step.at for step in steps), *ends)]
     gaps_s = ((later - earlier).total_seconds() for earlier, later in pairwise(times))
     return Pace(
         quota=quota.count,
         window_s=quota.window_s,
         requests=requests,
         refused=sum(each.steps for each in steps if each.outcome == REFUSED),
-        sending_s=sum(gap_s for gap_s in gaps_s if gap_s <= LONGEST_PAUSE_S),
+        sending_s=sum(gap_s for gap_s in gaps_s if 0 < gap_s <= LONGEST_PAUSE_S),
     )
 
 

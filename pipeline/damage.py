@@ -76,7 +76,7 @@ def _word_damage(was: str, now: str) -> Damage | None:
 EXACT = Context(prec=1_000)
 """The usual context of decimals rounds to 28 digits."""
 
-LARGEST_EXPONENT = 307
+LARGEST_EXPONENT = 308
 """A greater number stays a text ("Excel specifications and limits")."""
 
 SURE_DIGITS = 15
@@ -137,9 +137,12 @@ def _numbers(text: str) -> Iterator[_Number]:
         exponent = int(parts["exponent"] or 0)
         fraction = decimals[1:]
         is_number = bool(digits + fraction) and decimals[:1] != mark
-        if not is_number or abs(exponent) + len(digits.lstrip("0")) > LARGEST_EXPONENT + 1:
+        is_zero = not (digits + fraction).strip("0")
+        if not is_number or (not is_zero and abs(exponent) + len(digits.lstrip("0")) > LARGEST_EXPONENT + 1):
             continue
-        value = Decimal(f"{parts['sign']}{digits or 0}.{fraction or 0}").scaleb(exponent, EXACT)
+        value = (
+            Decimal(0) if is_zero else Decimal(f"{parts['sign']}{digits or 0}.{fraction or 0}").scaleb(exponent, EXACT)
+        )
         is_scientific = parts["exponent"] is not None
         yield _Number(value, len(fraction), exponent if is_scientific else None, bool(mark), bool(decimals))
 

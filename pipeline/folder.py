@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.editions import EDITIONS
 from pipeline.findings import Finding, Severity
 from pipeline.ledger import Ledger, placed_findings, report_rows, rows_with
-from pipeline.model import ReportRow, State
+from pipeline.model import IMPORT_PREFIX, ReportRow, SourceInfo, State
 from pipeline.next_steps import IN_DOUBT
 from pipeline.report import (
     ANNOTATED_SUFFIXES,
@@ -99,7 +99,7 @@ def annotated_copies(ledger: Ledger, folder: Path, summary: Summary, on_file: On
     Raises OSError when a copy cannot be written.
     """
     names = Counter[str]()
-    for file in dict.fromkeys(each.file for each in summary.sources if each.rows_read):
+    for file in dict.fromkeys(each.file for each in summary.sources if each.rows_read and not _is_report(each)):
         path = Path(file)
         if path.suffix.lower() not in ANNOTATED_SUFFIXES:
             continue
@@ -112,6 +112,10 @@ def annotated_copies(ledger: Ledger, folder: Path, summary: Summary, on_file: On
         told = _rows_told(ledger, summary.run.id, own)
         reason = annotate(path, folder / copy, tuple(own.values()), told, summary.causes)
         yield AnnotatedCopy(file, "" if reason else copy, reason)
+
+
+def _is_report(source: SourceInfo) -> bool:
+    return any(name.strip().casefold().startswith(IMPORT_PREFIX) for name in source.header)
 
 
 def _rows_told(ledger: Ledger, run_id: str, source_pks: Collection[int]) -> Iterator[ReportRow]:

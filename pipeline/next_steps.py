@@ -60,11 +60,19 @@ def steps_after_dry_run(
     call: Call,
     forecast: Forecast | None,
     *,
+    has_cures: bool,
     has_too_many_errors: bool,
 ) -> Iterator[NextStep]:
-    """Yield what follows a dry run or a plan: mend what is wrong, then carry it out."""
+    """Yield what follows a dry run or a plan: mend what is wrong, then carry it out.
+
+    `has_cures` says that the report has lines for config.yaml which cure errors.
+    """
     to_mend = str(near_path(folder / "errors.xlsx"))
-    if counts.get(State.INVALID) or counts.get(State.CONFLICTING):
+    is_wrong = counts.get(State.INVALID) or counts.get(State.CONFLICTING)
+    if is_wrong and has_cures:
+        sentence = "put the report's lines for config.yaml into it, fill in each `...`, and check the file again:"
+        yield NextStep(sentence, call.command("validate", *call.files))
+    if is_wrong:
         yield NextStep(f"correct the file, or {to_mend} and check that:", call.command("validate", to_mend))
     what = "carry the plan out" if forecast else "import the valid rows"
     words = list(call.files)
@@ -74,7 +82,7 @@ def steps_after_dry_run(
         words.append("--check-remote")
     if waiting and has_too_many_errors:
         command = call.command("import", *words, "--max-errors", "100%")
-        yield NextStep(f"{what}; so many rows have errors that it has to be said:", command)
+        yield NextStep(f"{what} all the same, though more rows have errors than --max-errors lets pass:", command)
     elif waiting:
         yield NextStep(f"{what}:", call.command("import", *words))
 

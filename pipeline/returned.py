@@ -173,7 +173,7 @@ def _cut(row: Row, columns: ColumnMap) -> Iterator[Finding]:
                 message = f"the cell is full with {MOST_UNITS:,} characters, so a spreadsheet may have cut off its end"
             else:
                 continue
-            hint = "enter a shorter value; errors.csv has the one that was read"
+            hint = "enter a shorter value; the errors.csv beside the first errors.xlsx has the one that was read"
             yield finding(Code.VALUE_TOO_LONG, message, column=name if composite else header, value=cell, hint=hint)
 
 

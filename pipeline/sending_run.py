@@ -173,7 +173,7 @@ def find_own_run(ledger: Ledger, wanted: str | None, verb: str, *, prefer_waitin
     if run.scope != ledger.scope:
         raise UsageError(
             f"run {run.id} belongs to {_named(run.scope)}, and the configuration says {_named(ledger.scope)}; "
-            f"{verb} it with the configuration that it was started with"
+            f"{verb} it with the configuration that it was started with, or with --graph-url {run.scope.service_root}"
         )
     if run.planned_at is None:
         raise UsageError(

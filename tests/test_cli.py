@@ -329,10 +329,11 @@ warning  no-rows
          a header and no rows
          -> check the export
 
-Needs attention.
+Needs attention. Stopped: more than 20 rows have errors (--max-errors). 12,345
+rows were created, 1 has errors and was not sent, 2 are not sent yet, 1 is
+unknown: nobody knows yet whether it has arrived.
 12,350 rows read = 1 blank + 1 invalid + 12,345 created + 2 unsent + 1 unknown
 12,349 requests in 1 h 0 min; 2 refused as too many, waited 30 s for that
-Stopped: more than 20 rows have errors (--max-errors)
 
 Report: {Path("runs", RUN.id, "report.html")}
 Next: go on with the unsent rows:

@@ -128,6 +128,7 @@ def test_the_printed_commands_read_the_file_the_same_way(folder: Path) -> None:
 
     to_mend = str(run_folder(folder).relative_to(folder) / "errors.xlsx")
     assert next_commands(called) == [
+        ["validate", "inventory.csv", "--header-row", "3", "--no-repair"],
         ["validate", to_mend, "--no-repair"],
         ["import", "inventory.csv", "--header-row", "3", "--no-repair"],
     ]

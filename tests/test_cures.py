@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import openpyxl
 import pytest
+import yaml
 from import_cases import HEADER, PROFILE_OF, TENANT_ID, Cells, Site, cells_of, config_of, report_of
 
 from pipeline.config import Settings, load_settings
 from pipeline.errors import ConfigError
 from pipeline.findings import CATALOGUE, Code
-from pipeline.report.cures import CURES, config_line
+from pipeline.report.cures import CURES, config_line, together
 from pipeline.run import Finished
 
 GUID = "12345678-0000-4000-8000-000000000000"
@@ -124,7 +125,7 @@ CASES = (
         Code.NOT_A_DATE_TIME,
         [cells_of(1, certificateExpirationDateTime="2027-11-23")],
         EXPIRES,
-        "timezone: ...  ## the zone of the file's times, such as UTC or Europe/Berlin",
+        "timezone: ...  ## for dates without a time of day: the file's zone, such as UTC",
         ("UTC",),
     ),
     Case(
@@ -381,3 +382,38 @@ def test_the_document_names_what_configuration_cures() -> None:
     (listed,) = re.findall(r"Such lines are made for\n(.*?)\n\n", text, re.DOTALL)
 
     assert re.findall(r"`([a-z-]+)`", listed) == [code for code in CATALOGUE if code in CURES]
+
+
+def test_the_lines_of_several_causes_are_one_block() -> None:
+    """Each key stands once, whatever the causes, so that all of it can be pasted; the same line is not repeated."""
+    lines = [
+        config_line(Code.UNKNOWN_MEMBER, "devicePlatform", ["Black: #berry"]),
+        config_line(Code.DATE_TIME_WITHOUT_OFFSET, "certificateExpirationDateTime", []),
+        config_line(Code.AMBIGUOUS_PLATFORM, "devicePlatform", ["Windows", "Black: #berry"]),
+        config_line(Code.NOT_A_URL, "serverUrl", ["ndes"]),
+        config_line(Code.UNKNOWN_COLUMN, "Asset ] }  ## Tag", []),
+        config_line(Code.UNKNOWN_COLUMN, "Owner", []),
+        config_line(Code.DATE_TIME_WITHOUT_OFFSET, "lastCertificateStateChangeDateTime", []),
+        config_line(Code.NO_PROFILE, "", [], ["no entry of `profiles:` for iOS"]),
+        config_line(Code.NO_PROFILE, "", [], ["no entry of `profiles:` for macOS and pkcs"]),
+        config_line(Code.MISSING_COLUMN, "serverUrl", []),
+        config_line(Code.MISSING_VALUE, "userDisplayName", [""]),
+        config_line(Code.NOT_A_DATE_TIME, "certificateExpirationDateTime", [], ["the date has no time of day"]),
+        config_line(Code.RAGGED_ROW, "", []),
+    ]
+
+    assert yaml.safe_load(together(lines).replace("...", "FILLED")) == {
+        "values": {
+            "devicePlatform": {"Black: #berry": "FILLED", "Windows": "FILLED"},
+            "serverUrl": {"ndes": "FILLED"},
+        },
+        "timezone": "FILLED",
+        "ignored": ["Asset ] }  ## Tag", "Owner"],
+        "profiles": [
+            {"platform": "iOS", "id": "FILLED"},
+            {"platform": "macOS", "profile_type": "pkcs", "id": "FILLED"},
+        ],
+        "defaults": {"serverUrl": "FILLED"},
+        "optional": ["userDisplayName"],
+    }
+    assert together([""]) == ""

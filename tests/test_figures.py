@@ -99,7 +99,7 @@ def test_the_report_of_a_run_tells_its_pace_again(site: Site) -> None:
 )
 def test_the_time_of_sending_leaves_long_pauses_out(steps: list[StepCount], pace: Pace | None) -> None:
     """Requests and refusals are summed up; what lies between two calls is no sending."""
-    assert pace_of(steps, QUOTA) == pace
+    assert pace_of(steps, QUOTA, None) == pace
 
 
 @pytest.mark.parametrize(("requests", "sending_s", "share"), [(300, 40.0, 1.0), (150, 40.0, 0.5), (400, 40.0, 1.0)])

@@ -446,7 +446,7 @@ def test_runs_that_are_not_alike(capsys: pytest.CaptureFixture[str]) -> None:
     assert " ".join(other[4 : other.index("")]) == (
         "The files differ: inventory.csv before, b.csv after. "
         "The editions differ: 1706 before, current after. "
-        f"The tenants differ: {SERVICE_ROOT}, tenant {TENANT_ID} before, {SERVICE_ROOT}, tenant none after."
+        f"The services or tenants differ: {SERVICE_ROOT}, tenant {TENANT_ID} before, {SERVICE_ROOT}, tenant none after."
     )
     assert alike[4] == ""
 

@@ -469,7 +469,7 @@ def test_a_good_run_is_told_in_a_few_lines() -> None:
         "",
         "      300  created",
         "",
-        "All good.",
+        "All good. All 300 rows were created.",
         "300 rows read = 300 created",
         "301 requests in 1 min 20 s; 1 refused as too many, waited 20 s for that",
         "75% of the quota of 100 in 20 s was used",
@@ -500,7 +500,7 @@ def test_rows_held_back_by_a_limit_are_told() -> None:
 
 
 def test_the_cure_for_config_yaml_begins_in_the_first_column() -> None:
-    """What is to be pasted stands whole, as the file wants it, under the cause that it cures."""
+    """What is to be pasted stands whole, as the file wants it, below all causes."""
     cause = Cause(
         "unknown-member",
         Severity.ERROR,
@@ -513,11 +513,13 @@ def test_the_cure_for_config_yaml_begins_in_the_first_column() -> None:
     )
     lines = shown(summary_of(causes=(cause,)))
 
-    assert lines[lines.index("Causes") + 1 :][:7] == [
+    assert lines[lines.index("Causes") + 1 :][:9] == [
         "error    unknown-member, Platform, 3 rows",
         "         rows 2-4",
         '         no platform ("iPhone 12")',
         "         -> map it",
+        "",
+        "For config.yaml; fill in each `...`, and leave out what you do not want:",
         "values:",
         "  devicePlatform:",
         '    "iPhone 12": ...',

@@ -435,7 +435,7 @@ def test_what_errors_xlsx_could_not_hold_stays_out(site: Site) -> None:
         "value-too-long",
         "userDisplayName",
         "the value was too long for errors.xlsx, so its end is missing",
-        "enter a shorter value; errors.csv has the one that was read",
+        "enter a shorter value; the errors.csv beside the first errors.xlsx has the one that was read",
     )
 
 

@@ -478,7 +478,8 @@ def test_resume_with_a_configuration_for_another_scope_is_refused(site: Site) ->
         assert other.state().requests == 0
     assert str(refused.value) == (
         f"run {finished.summary.run.id} belongs to {simulator.service_root}, tenant {TENANT_ID}, and the configuration "
-        f"says {other.service_root}, tenant {TENANT_ID}; resume it with the configuration that it was started with"
+        f"says {other.service_root}, tenant {TENANT_ID}; resume it with the configuration that it was started with, "
+        f"or with --graph-url {simulator.service_root}"
     )
 
 

@@ -162,7 +162,7 @@ def _notes(before: PastRun, after: PastRun) -> Iterable[str]:
         yield f"The editions differ: {before.edition or 'unknown'} before, {after.edition or 'unknown'} after."
     if (before.service_root, before.tenant_id) != (after.service_root, after.tenant_id):
         places = [f"{each.service_root}, tenant {each.tenant_id or 'none'}" for each in (before, after)]
-        yield f"The tenants differ: {places[0]} before, {places[1]} after."
+        yield f"The services or tenants differ: {places[0]} before, {places[1]} after."
 
 
 def _show_runs(console: Console, shown: Sequence[KnownRun], known: int) -> None:

@@ -15,11 +15,11 @@ from pipeline.findings import ARROW, Severity, shorten
 from pipeline.model import RunInfo
 from pipeline.next_steps import near_path
 from pipeline.report import Cause, Eta, Forecast, NextStep, RouteLine, Summary, TenantLook, Total
-from pipeline.report.page.answer import WORDS, Tone, tone_of
+from pipeline.report.page.answer import WORDS, Tone, answer_of, tone_of
 from pipeline.sending_run import Finished
 from pipeline.wording import counted, duration
 
-CAUSES_SHOWN = {Severity.ERROR: 10, Severity.WARNING: 6, Severity.INFO: 4}
+CAUSES_SHOWN = {Severity.ERROR: 20, Severity.WARNING: 6, Severity.INFO: 4}
 MOST_MESSAGE_CHARACTERS = 300
 
 MOST_VALUE_CHARACTERS = 60
@@ -59,7 +59,7 @@ COLOURS_OF_TONES = {
     Tone.PLAIN: "bold",
 }
 
-TO_MEND = ("invalid", "conflicting", "rejected", "rejected before", "missing", "unsent")
+TO_MEND = ("invalid", "conflicting", "rejected", "rejected before", "missing")
 
 NOT_THERE_YET = (
     *("created", "updated", "changed", "rejected", "rejected before", "unsent", "unknown"),
@@ -112,10 +112,16 @@ def show_finished(console: Console, finished: Finished) -> None:
     if summary.causes:
         console.print()
         print_causes(console, summary.causes)
+    if block := summary.config_block:
+        console.print()
+        print_wrapped(console, "For config.yaml; fill in each `...`, and leave out what you do not want:", style="bold")
+        for line in block.splitlines():
+            # From the first column on, to be copied as it is.
+            print_whole(console, showable(printable(line), console.encoding), style="cyan")
     console.print()
     tone = tone_of(summary)
-    if word := WORDS[tone]:
-        print_wrapped(console, f"{word}.", style=COLOURS_OF_TONES[tone])
+    word = f"{WORDS[tone]}. " if WORDS[tone] else ""
+    print_wrapped(console, f"{word}{answer_of(summary)}", style=COLOURS_OF_TONES[tone])
     print_wrapped(console, summary.conservation_line, style="" if summary.is_balanced else "bold red")
     _print_how_it_went(console, finished)
     console.print()
@@ -204,9 +210,6 @@ def print_causes(console: Console, causes: Sequence[Cause]) -> None:
         cure = () if cause.severity is Severity.INFO else (f"-> {cause.hint}",)  # nothing to do
         for line in (cause.places, message, *cure):
             print_wrapped(console, line, first=" " * 9, indent=9)
-        for line in cause.config_line.splitlines() if cure else ():
-            # From the first column on, as config.yaml needs it.
-            print_whole(console, showable(printable(line), console.encoding), style="cyan")
     further = Counter(cause.severity for cause in causes) - Counter(each.severity for each in _shown_causes(causes))
     if further:
         counts = ", ".join(f"{further[each]:,} {each}" for each in Severity if further[each])
@@ -214,10 +217,13 @@ def print_causes(console: Console, causes: Sequence[Cause]) -> None:
 
 
 def _shown_causes(causes: Sequence[Cause]) -> list[Cause]:
-    """Return the first causes of each severity, so that what was repaired hides no error and no warning."""
+    """Return the first causes of each severity; where there are errors nobody looks at what was repaired."""
     shown = Counter[Severity]()
     chosen = []
+    has_errors = any(cause.severity is Severity.ERROR for cause in causes)
     for cause in causes:
+        if has_errors and cause.severity is Severity.INFO:
+            continue
         shown[cause.severity] += 1
         if shown[cause.severity] <= CAUSES_SHOWN[cause.severity]:
             chosen.append(cause)
@@ -242,7 +248,7 @@ def _print_how_it_went(console: Console, finished: Finished) -> None:
         were, them = ("was", "it") if held_back == 1 else ("were", "them")
         rows = counted(held_back, "row")
         print_wrapped(console, f"{rows} {were} held back by --limit; `certstate resume` sends {them}.")
-    if finished.stop_message:
+    if finished.stop_message and finished.stop_message not in answer_of(summary):
         print_wrapped(console, f"Stopped: {finished.stop_message}", style="bold red", keeps_paths=True)
 
 

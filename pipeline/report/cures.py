@@ -5,7 +5,7 @@ What only the reader knows stands there as `...`, which config.yaml refuses: pas
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pipeline.editions import EDITION_CURRENT, ProfileType
 from pipeline.findings import Code
@@ -59,6 +59,43 @@ def config_line(code: str, name: str, values: Sequence[str], messages: Sequence[
     return cure(name, values, messages) if cure else ""
 
 
+def together(config_lines: Iterable[str]) -> str:
+    """Return the lines of several causes as one block for config.yaml, each key once; "" where there are none.
+
+    Whole lines of comment, also what could stand there instead, stay with the cause.
+    """
+    blocks: dict[tuple[str, ...], list[str]] = {}  # a key, of `values:` also the property -> the lines below it
+    scalars: dict[str, None] = {}
+    for lines in config_lines:
+        kept = [line for line in lines.splitlines() if not line.startswith("#")]
+        if not kept:
+            continue
+        path, below = _unfolded(kept)
+        if not below:
+            key = path[0].partition(":")[0]
+            if key in scalars:
+                continue
+            scalars[key] = None
+        known = blocks.setdefault(path, [])
+        known += [line for line in below if line not in known]
+    whole: dict[str, list[str]] = {}
+    for (key, *names), below in blocks.items():
+        whole.setdefault(key, []).extend([*names, *below])
+    return "\n".join(line for key, below in whole.items() for line in (key, *below))
+
+
+def _unfolded(lines: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Return a cure's key, with the property of `values:`, and the lines below it; `[x]` and `{x: y}` become such."""
+    head, below = lines[0], list(lines[1:])
+    if head == "values:":
+        return (head, below[0]), below[1:]
+    inline = re.fullmatch(r"([a-z_]+:) ([\[{])(.*)[\]}](  ##.*)?", head)
+    if inline is None:
+        return (head,), below
+    key, bracket, inner, note = inline.groups("")
+    return (key,), [f"  {'- ' if bracket == '[' else ''}{inner}{note}", *below]
+
+
 Cure = Callable[[str, Sequence[str], Sequence[str]], str]
 """(property or header, values, messages) -> the lines, "" where this is nothing that configuration cures."""
 
@@ -108,8 +145,9 @@ def _zone(_name: str, _values: Sequence[str], _messages: Sequence[str]) -> str:
     return "timezone: ...  ## the zone of the file's times, such as UTC or Europe/Berlin"
 
 
-def _date(name: str, values: Sequence[str], messages: Sequence[str]) -> str:
-    return _zone(name, values, messages) if any("no time of day" in each for each in messages) else ""
+def _date(_name: str, _values: Sequence[str], messages: Sequence[str]) -> str:
+    is_one = any("no time of day" in each for each in messages)
+    return "timezone: ...  ## for dates without a time of day: the file's zone, such as UTC" if is_one else ""
 
 
 def _date_order(_name: str, _values: Sequence[str], messages: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from pipeline.findings import Code, Finding, Severity
 from pipeline.model import REFUSED, SourceInfo, State, StepCount, StopReason
 from pipeline.report.causes import Cause
+from pipeline.report.replacing import replacing
 from pipeline.report.summary import NextStep, Pace, Summary, TenantLook, Total
 
 SCHEMA_VERSION: Literal[2] = 2
@@ -254,7 +255,8 @@ def document_of(
 
 def write_document(path: Path, document: BaseModel) -> None:
     """Write the document as UTF-8 JSON. Raises OSError."""
-    path.write_text(f"{document.model_dump_json(indent=2)}\n", "utf-8", newline="\n")
+    with replacing(path) as unfinished:
+        unfinished.write_text(f"{document.model_dump_json(indent=2)}\n", "utf-8", newline="\n")
 
 
 def reported_causes(causes: Iterable[Cause]) -> list[ReportedCause]:

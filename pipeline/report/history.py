@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any, Literal, NamedTuple
 
@@ -13,6 +14,9 @@ from pipeline.findings import Severity
 from pipeline.report.summary import Summary, Total
 
 HISTORY_FILE = "history.jsonl"
+
+RUN_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+FIRST_YEAR = 2000
 
 NUMBERS = re.compile(r"\d+(?:[-_.T ]?\d+)*")
 """Dates, times and counters in file names, as scheduled exports have them."""
@@ -114,8 +118,19 @@ def read_history(path: Path) -> list[PastRun]:
             run = _HistoryLine.model_validate_json(line).run
         except ValidationError:
             continue
-        runs[run.id] = run
+        if _is_whole(run):
+            runs[run.id] = run
     return sorted(runs.values(), key=lambda each: (each.started_at, each.id))
+
+
+def _is_whole(run: PastRun) -> bool:
+    """Return whether the run is one that certstate can have written: somebody may have edited the file."""
+    try:
+        times = [datetime.fromisoformat(each) for each in (run.started_at, run.ended_at) if each]
+    except ValueError:
+        return False
+    rows = (run.rows_read, *(each.rows for each in run.totals), *(each.rows for each in run.causes))
+    return RUN_ID.fullmatch(run.id) is not None and min(rows) >= 0 and all(at.year >= FIRST_YEAR for at in times)
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
+from pipeline.findings import Severity
 from pipeline.model import DayCount, Operation, RunInfo, SendStats, SourceInfo, State, StepCount
 from pipeline.report.causes import Cause
+from pipeline.report.cures import together
 
 Counts = Mapping[State, int] | Mapping[State | Operation, int]
 """Rows by state; of a plan, planned rows by operation."""
@@ -96,8 +98,8 @@ class Forecast(NamedTuple):
     saved: str  # the path of the saved plan, "" where none was asked for
 
 
-LONGEST_PAUSE_S = 600.0
-"""A longer time without a step is no sending: it lies between two calls. An outage's longest wait is shorter."""
+LONGEST_PAUSE_S = 60.0
+"""A longer time without a step is no sending: it lies between two calls, or the service was away."""
 
 
 class Pace(NamedTuple):
@@ -171,6 +173,11 @@ class Summary:
         rows = "row" if self.rows_read == 1 else "rows"
         read = "to undo" if self.run.verb == "undo" else "read"
         return f"{self.rows_read:,} {rows} {read} {sign} {' + '.join(shown) or '0'}"
+
+    @property
+    def config_block(self) -> str:
+        """The lines for config.yaml that would cure causes, as one block; "" where none would."""
+        return together(cause.config_line for cause in self.causes if cause.severity is not Severity.INFO)
 
     def rows_of(self, label: str) -> int:
         """Return the number of rows under the label, 0 for one that this run does not have."""

@@ -8,6 +8,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -25,6 +26,7 @@ from pipeline.model import (
     State,
 )
 from pipeline.report.import_columns import IMPORT_HEADER, NO_ERRORS, harmless, import_cells
+from pipeline.report.replacing import replacing
 
 REPAIR_COLUMNS = ("file", "sheet", "row", "column", "rule", "was", "is")
 
@@ -148,7 +150,9 @@ def delimiter_of(sources: Mapping[int, SourceInfo]) -> str:
     return ";" if any(source.delimiter == ";" for source in sources.values()) else ","
 
 
-def open_table(path: Path) -> TextIO:
-    """Open a table to be written, so that Excel reads it."""
+@contextmanager
+def open_table(path: Path) -> Iterator[TextIO]:
+    """Yield a table to be written, so that Excel reads it; it takes the place of an earlier one when it is whole."""
     # Excel takes a CSV file for UTF-8 only with the byte order mark; the csv module wants newline="".
-    return path.open("w", encoding="utf-8-sig", newline="")
+    with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+        yield file

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 
 from pipeline.load.table import Record
 
-_ESCAPE = re.compile("_x(005F|D[89A-F][0-9A-F]{2}|FFF[EF])_")
+_ESCAPE = re.compile("_x(005F|FFF[EF])_")
 
 
 def unescaped(cells: tuple[str, ...]) -> tuple[str, ...]:
     """Return the cells of a report with the characters that the writer of errors.xlsx put into escapes.
 
-    They are halves of surrogate pairs, U+FFFE and U+FFFF, and the underscore before what only looks like an escape.
-    The escapes of Excel itself, such as `_x000D_`, calamine has resolved before.
+    They are U+FFFE and U+FFFF, and the underscore before what only looks like an escape. Halves of surrogate pairs
+    stay in their escapes: they are no characters, and no file that is read has them. The escapes of Excel itself, such
+    as `_x000D_`, calamine has resolved before.
     """
     return tuple(_ESCAPE.sub(_character, cell) if "_x" in cell else cell for cell in cells)
 

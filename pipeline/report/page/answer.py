@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from pipeline.findings import Severity, shorten
+from pipeline.model import StopReason
 from pipeline.report.summary import Summary
 from pipeline.wording import counted, duration
 
@@ -62,7 +63,8 @@ def tone_of(summary: Summary) -> Tone:
     rows = summary.rows_of
     about_files = any(each.severity is Severity.ERROR and not each.rows for each in summary.causes)
     bad = sum(rows(label) for label in (*LABELS_OF_ERRORS, *LABELS_OF_FAILURES, "not checked"))
-    if not summary.is_balanced or about_files or bad:
+    has_failed = summary.run.stop and summary.run.stop != StopReason.INTERRUPTED
+    if not summary.is_balanced or about_files or bad or has_failed:
         return Tone.BAD
     if rows("unknown"):
         return Tone.DOUBT

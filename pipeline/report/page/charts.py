@@ -79,8 +79,8 @@ VITAL_SHARE = 0.8
 """The few causes that are named in the sentence make at least so much of the errors."""
 
 
-def routes_chart(routes: Sequence[RouteLine]) -> Markup:
-    """Return what became of the rows of each route, the routes with the most rows first."""
+def routes_chart(routes: Sequence[RouteLine], without_route: int = 0) -> Markup:
+    """Return what became of the rows of each route, those with the most rows first; other rows are only counted."""
     ranked = sorted((each for each in routes if _rows(each)), key=lambda each: -_rows(each))
     if not ranked:
         return Markup("")
@@ -108,7 +108,7 @@ def routes_chart(routes: Sequence[RouteLine]) -> Markup:
     return figure(
         "chart-routes",
         "Outcome of each route",
-        _finding_of_routes(ranked),
+        _finding_of_routes(ranked) + _told_of_others(without_route),
         picture,
         about="Each bar is all rows of one route; its slices are what became of them. Slices are wide enough to be "
         "seen: the numbers count.",
@@ -174,6 +174,10 @@ def _finding_of_routes(lines: Sequence[RouteLine]) -> str:
     where = f"{which} {'has' if touched == 1 else 'have'} rows to look at"
     most = "" if touched == 1 else "most of them "
     return f"{names}: {where}, {most}{cut(route_name(worst.collection))} ({told})."
+
+
+def _told_of_others(rows: int) -> str:
+    return f" {counted(rows, 'more row')} {'has' if rows == 1 else 'have'} errors and no route." if rows else ""
 
 
 def _is_well(total: Total) -> bool:

@@ -23,8 +23,11 @@ from pipeline.report.page.svg import (
     rule,
     text_at,
 )
-from pipeline.report.summary import LONGEST_PAUSE_S, Pace
+from pipeline.report.summary import Pace
 from pipeline.wording import counted, duration
+
+CUT_PAUSE_S = 600.0
+"""A longer time without a step is cut out of the picture; shorter ones stay, since it has no room for many cuts."""
 
 MOST_BUCKETS = 120
 
@@ -105,7 +108,7 @@ def _stretches_of(steps: Sequence[StepCount], window_s: float) -> tuple[float, l
     pauses_s: list[float] = []
     for second in _seconds_of(steps):
         gap_s = (second.start - parts[-1][-1].start).total_seconds() if parts else 0.0
-        if not parts or gap_s > LONGEST_PAUSE_S:
+        if not parts or gap_s > CUT_PAUSE_S:
             parts.append([])
             pauses_s.append(gap_s)
         parts[-1].append(second)

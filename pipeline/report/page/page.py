@@ -56,7 +56,7 @@ def _context(summary: Summary, lines: Iterable[Line], now: datetime, limits: Lim
     is_undo = summary.run.verb == "undo"
     causes = list(_shown_causes(summary.causes[:MOST_CAUSES]))
     charts = [
-        routes_chart(summary.routes),
+        routes_chart(summary.routes, _without_route(summary)),
         causes_chart(summary.causes),
         expiry_chart(summary.expiry, now.astimezone(UTC).date()),
         pace_chart(summary.steps, summary.pace) if summary.pace else Markup(),
@@ -134,6 +134,11 @@ def _shown_example(cause: Cause, example: Example) -> _ShownExample:
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _without_route(summary: Summary) -> int:
+    routed = sum(total.rows for line in summary.routes for total in line.totals)
+    return max(summary.rows_read - summary.rows_of("blank") - routed, 0)
 
 
 def _lasted_s(summary: Summary) -> float | None:

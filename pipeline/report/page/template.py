@@ -1,20 +1,18 @@
 """What the pages share: Jinja's templates, the styles, the policy, and how a page takes the place of an earlier one."""
 
 import hashlib
-import os
 from base64 import b64encode
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from tempfile import mkstemp
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.report.page import shown
+from pipeline.report.replacing import replacing
 from pipeline.wording import counted, duration
 
 STYLES = ("page.css", "charts.css")
@@ -37,7 +35,9 @@ def fill_page(path: Path, template: str, context: Mapping[str, object], *, scrip
             policy=_policy(style, code),
         )
     )
-    _replace(path, text)
+    with replacing(path) as unfinished:
+        # Half of a surrogate pair is no UTF-8.
+        unfinished.write_text(text, "utf-8", errors="replace", newline="\n")
 
 
 @cache  # compiling a template takes longer than filling it
@@ -86,16 +86,3 @@ def _source_hash(text: str) -> str:
 
 def _text(name: str) -> str:
     return (files("pipeline.report.page") / name).read_text("utf-8")
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write the file under a name of its own, which no other run has, and put it in the place of `path`."""
-    handle, name = mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        # Half of a surrogate pair is no UTF-8.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(text)
-        Path(name).replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()

@@ -16,6 +16,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from pipeline.model import ReportRow, SourceInfo
 from pipeline.report.causes import Cause
+from pipeline.report.replacing import replacing
 from pipeline.report.workbook.causes import CAUSES_SHEET, fill_causes_sheet
 from pipeline.report.workbook.losses import loss_in
 from pipeline.report.workbook.marks import FILLS, MOST_COMMENTS, CellMark, cell_marks, comment_of, together
@@ -73,7 +74,8 @@ def annotate(
         return str(reason)
     except UNSOUND:
         return "openpyxl, which makes the copies, cannot read it"
-    copy.write_bytes(annotated)
+    with replacing(copy) as unfinished:
+        unfinished.write_bytes(annotated)
     return ""
 
 

@@ -62,20 +62,21 @@ def _lines(text: str, width: int) -> int:
 
 
 def _texts(cause: Cause) -> Iterator[str]:
-    yield cause.code
-    yield cause.severity
-    yield cause.column
-    yield f"{cause.rows:,}" if cause.rows else ""
-    yield cause.places
-    yield "\n".join(f"{each.place}: {each.value}" for each in cause.examples if each.value and each.place)
     meaning = CATALOGUE[Code(cause.code)].meaning if cause.code in set(Code) else ""
-    yield meaning or cause.examples[0].message
-    yield "nothing to do" if cause.severity is Severity.INFO else cause.hint
-    yield cause.config_line
+    yield harmless(cause.code)
+    yield cause.severity
+    yield harmless(cause.column)
+    yield f"{cause.rows:,}" if cause.rows else ""
+    yield harmless(cause.places)
+    examples = (f"{each.place}: {each.value}" for each in cause.examples if each.value and each.place)
+    yield harmless("\n".join(examples))
+    yield harmless(meaning or cause.examples[0].message)
+    yield "nothing to do" if cause.severity is Severity.INFO else harmless(cause.hint)
+    yield cause.config_line  # ours, and an apostrophe within it would be copied along
 
 
 def _cell(sheet: Worksheet, text: str, *, font: Font = _PLAIN_FONT, fill: PatternFill | None = None) -> Cell:
-    cell = WriteOnlyCell(sheet, shown_text(harmless(text), SHOWN_CHARACTERS))
+    cell = WriteOnlyCell(sheet, shown_text(text, SHOWN_CHARACTERS))
     cell.data_type = "s"
     cell.number_format, cell.alignment, cell.border, cell.font = "@", _WRAPPED, _LINE, font
     if fill is not None:

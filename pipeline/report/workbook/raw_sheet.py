@@ -131,7 +131,9 @@ class RawSheet:
             self._builder.end(_tag(name))
             if self._depth == 1:
                 element = self._builder.close()
-                self.frame[element.tag.removeprefix(f"{{{PREFIX}")] = element
+                tag = element.tag.removeprefix(f"{{{PREFIX}")
+                nth = sum(known.partition(" ")[0] == tag for known in self.frame)  # such as conditional formats
+                self.frame[f"{tag} {nth + 1}" if nth else tag] = element
                 self._builder = None
 
     def _end_cell(self) -> None:

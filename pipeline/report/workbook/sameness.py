@@ -168,7 +168,7 @@ class _SheetPair:
         before = self._original.sheet(self._sheet.part).frame
         after = self._copy.sheet(self._copied.part).frame
         for name, element in before.items():
-            if name not in PASSED_OVER and not _is_kept(element, after.get(name), self._styles):
+            if name.partition(" ")[0] not in PASSED_OVER and not _is_kept(element, after.get(name), self._styles):
                 yield f"{name} of sheet {self._sheet.name}"
 
     def links(self) -> Iterator[str]:

@@ -18,6 +18,7 @@ from pipeline.findings import Finding
 from pipeline.model import IMPORT_PREFIX, ReportRow, SourceInfo, State
 from pipeline.report.causes import Cause
 from pipeline.report.import_columns import IMPORT_HEADER, NO_ERRORS, harmless, import_cells
+from pipeline.report.replacing import replacing
 from pipeline.report.tables import ReadRows
 from pipeline.report.workbook.causes import CAUSES_SHEET, fill_causes_sheet
 from pipeline.report.workbook.marks import FILLS, FONTS, MOST_COMMENTS, Mark, cell_marks, comment_of, worst_mark
@@ -84,7 +85,8 @@ def write_workbook(
         has_bare_marks = has_bare_marks or sheet.has_bare_marks
     notes = (*(FIRST_NOTES if sheets else ()), *((COMMENTS_NOTE,) if has_bare_marks else ()))
     fill_causes_sheet(book.create_sheet(CAUSES_SHEET), causes, notes)
-    book.save(path)
+    with replacing(path) as unfinished:
+        book.save(unfinished)
 
 
 @dataclass(slots=True)

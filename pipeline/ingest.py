@@ -37,6 +37,7 @@ from pipeline.returned import (
     not_mended,
     own_columns,
     parents_in,
+    still_masked,
     without_causes,
 )
 from pipeline.routes import Profile, RouteTable, route_row
@@ -246,8 +247,9 @@ def judge_rows(
             kept = tuple(each for each in next(prepared).findings if each.code in NEVER_SEEN_AGAIN)
             yield StagedRow(row.row_number, row.cells, "", None, kept)
         else:
-            values, changed = next(prepared), changed_since(row, columns, own) if own else ()
-            yield _judge_row(row, next(given), _with_changed(values, changed) if changed else values, rules)
+            values, texts = next(prepared), next(given)
+            changed = changed_since(row, columns, own) if own else still_masked(texts)
+            yield _judge_row(row, texts, _with_changed(values, changed) if changed else values, rules)
 
 
 def _with_changed(prepared: Prepared, changed: tuple[Finding, ...]) -> Prepared:

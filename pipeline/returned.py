@@ -12,7 +12,7 @@ from pipeline.carried import identifiers_in, property_of_another
 from pipeline.damage import damage_of
 from pipeline.findings import Code, Finding, finding, shorten
 from pipeline.identity import fold_header
-from pipeline.model import CAUSES_HEADER, CUT_MARK, IDENTIFIERS, IMPORT_PREFIX, ColumnMap, Row, State
+from pipeline.model import CAUSES_HEADER, CUT_MARK, IDENTIFIERS, IMPORT_PREFIX, MASKS, ColumnMap, Row, State, Values
 
 CODE_COLUMN, STATUS_COLUMN = f"{IMPORT_PREFIX}code", f"{IMPORT_PREFIX}status"
 RUN_COLUMN, IDENTIFIERS_COLUMN = f"{IMPORT_PREFIX}run", f"{IMPORT_PREFIX}identifiers"
@@ -27,6 +27,8 @@ MOST_PARENTS = 10
 
 MOST_UNITS = 32_767
 """Of a spreadsheet's cell, in UTF-16 ("Excel specifications and limits")."""
+
+APOSTROPHE = "an apostrophe stands before what a spreadsheet would run"
 
 NEVER_SEEN_AGAIN = {
     Code.RAGGED_ROW: (
@@ -136,6 +138,15 @@ def not_mended(row: Row, own: OwnColumns) -> tuple[Finding, ...]:
 def changed_since(row: Row, columns: ColumnMap, own: OwnColumns) -> tuple[Finding, ...]:
     """Return what is wrong with cells of the row since the report was written, or because it was."""
     return (*_damaged(row, columns, own), *_cut(row, columns), *_with_another(row, columns, own))
+
+
+def still_masked(values: Values) -> tuple[Finding, ...]:
+    """Return the values that stand there as our reports mask them, in a table that is none of our reports."""
+    return tuple(
+        finding(Code.LEADING_APOSTROPHE, APOSTROPHE, column=header, value=text)
+        for header, text in zip(values.columns.headers, values.texts, strict=True)
+        if text[:1] == "'" and MASKS.match(text)
+    )
 
 
 def _is_whole(row: Row) -> bool:

@@ -18,6 +18,9 @@ from pipeline.damage import Damage, damage_of
     [
         ("1234567890123456789", "1.23457E+18", Damage.SCIENTIFIC),
         ("1234567890123456789", "1,23457E+18", Damage.SCIENTIFIC),
+        ("0E83907", "0", Damage.SCIENTIFIC),
+        ("0e653", "0.00E+00", Damage.SCIENTIFIC),
+        ("1E308", "1E+308", Damage.SCIENTIFIC),
         ("1234567890123456789", "1E+18", Damage.SCIENTIFIC),
         ("1234567890123456789", "1.23456789012346E+018", Damage.SCIENTIFIC),  # LibreOffice
         ("1234567890123456789", "1.2345678901234568e+18", Damage.SCIENTIFIC),  # a data frame

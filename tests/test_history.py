@@ -96,6 +96,25 @@ def test_the_last_line_of_a_run_counts() -> None:
     assert read_history(HISTORY) == [FIRST, SECOND]
 
 
+@pytest.mark.parametrize(
+    "edited",
+    [
+        FIRST._replace(id="x" * 300),
+        FIRST._replace(id="../../elsewhere"),
+        FIRST._replace(id="other", rows_read=-1),
+        FIRST._replace(id="other", totals=(Total("created", -5),)),
+        FIRST._replace(id="other", started_at="0001-01-01T00:00:00+14:00"),
+        FIRST._replace(id="other", ended_at="yesterday"),
+    ],
+)
+def test_an_edited_line_is_passed_over(edited: PastRun) -> None:
+    """What certstate cannot have written breaks no page of the trend."""
+    remember(HISTORY, FIRST)
+    remember(HISTORY, edited)
+
+    assert read_history(HISTORY) == [FIRST]
+
+
 def test_lines_that_are_not_understood_are_passed_over() -> None:
     """A torn line, a line of a newer version, and what another program wrote cost no other line."""
     remember(HISTORY, FIRST)

@@ -173,6 +173,20 @@ def test_without_its_own_columns_it_is_an_inventory(site: Site) -> None:
     assert (totals_of(second), told(second), parents_of(second)) == ({"valid": 2}, [], [()])
 
 
+def test_without_its_own_columns_a_masked_value_is_told(site: Site) -> None:
+    """The apostrophe that our reports put before `=cmd` is sent as written there, so the row carries a warning."""
+    rows = [cells_of(1, deviceDisplayName="=cmd", certificateKeyLength="many"), cells_of(2, deviceDisplayName="'02")]
+    first = site.validated(site.write("inventory.csv", rows))
+    wrong = to_mend(first)[0] | {"certificateKeyLength": "2048"}
+    bare = {name: cell for name, cell in wrong.items() if not name.startswith("_import_")}
+
+    again = site.validated(site.write("errors.csv", [wrong]))
+    masked = site.validated(site.write("bare.csv", [bare, rows[1]]))
+
+    assert (told(again), totals_of(again)) == ([], {"valid": 1})
+    assert [code for code, *_ in told(masked)] == ["leading-apostrophe"]
+
+
 def test_without_a_column_that_is_needed_it_says_which(site: Site) -> None:
     """A column of the inventory that was deleted on the way is told as in any other file."""
     rows = mended(to_mend(site.validated(mixed(site))))

@@ -170,6 +170,13 @@ CATALOGUE: dict[Code, Meaning] = {
         "blanks around the value: left out where the type allows none, sent as written in free text",
         "delete the blanks if they are not meant",
     ),
+    Code.LEADING_APOSTROPHE: Meaning(
+        WARNING,
+        "an apostrophe stands before what a spreadsheet would run; certstate's reports write it so, and take it away "
+        "only where their _import_ columns are still there",
+        "if the file is a corrected report, keep its _import_ columns; else delete the apostrophe if it is not meant: "
+        "it is sent as written",
+    ),
     Code.INVISIBLE_MARK: Meaning(
         WARNING,
         "the value holds an invisible mark, such as the one that Windows put before a copied thumbprint; it is taken "

@@ -52,6 +52,7 @@ class Code(StrEnum):
     VALUE_TOO_LONG = "value-too-long"
     CONTROL_CHARACTER = "control-character"
     SURROUNDING_SPACE = "surrounding-space"
+    LEADING_APOSTROPHE = "leading-apostrophe"
     INVISIBLE_MARK = "invisible-mark"
     UNKNOWN_MEMBER = "unknown-member"
     LETTER_CASE = "letter-case"

@@ -118,6 +118,11 @@ X14 = '<extLst><ext uri="{78C0D931-6437-407d-A8EE-F0AAD7539E65}"><x14:conditiona
 SPARKLINES = '<extLst><ext uri="{05C60535-1F16-4fd2-B633-F4F36F0B64E0}"/></extLst>'
 UNKNOWN = '<extLst><ext uri="{00000000-1F16-4fd2-B633-F4F36F0B64E0}"/></extLst>'
 SHEET1 = "xl/worksheets/sheet1.xml"
+ICONS = (
+    '<conditionalFormatting sqref="D2:D3"><cfRule type="iconSet" priority="2"><iconSet><cfvo type="percent" val="0"/>'
+    '<cfvo type="percent" val="33"/><cfvo type="percent" val="67"/></iconSet></cfRule></conditionalFormatting>'
+)
+ICONS_FIRST = SHEET_TAIL.replace("<conditionalFormatting ", f"{ICONS}<conditionalFormatting ")
 DRAWING = '<xdr:wsDr xmlns:xdr="http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing">{}</xdr:wsDr>'
 
 
@@ -129,6 +134,7 @@ STRINGS_PART, STYLES_PART = "xl/sharedStrings.xml", "xl/styles.xml"
     [
         (SHEET1, worksheet(FORMULA_ROWS), "sheet Devices has formulas (C2)"),
         (SHEET1, worksheet(tail=SHEET_TAIL + X14), "sheet Devices has conditional formats of newer versions"),
+        (SHEET1, worksheet(tail=ICONS_FIRST), "sheet Devices has icon sets"),
         (SHEET1, worksheet(tail=SHEET_TAIL + SPARKLINES), "sheet Devices has sparklines"),
         (SHEET1, worksheet(tail=SHEET_TAIL + UNKNOWN), "sheet Devices has an extension that is not known here"),
         (SHEET1, worksheet(tail=SHEET_TAIL + '<legacyDrawing r:id="rId9"/>'), "sheet Devices has comments or controls"),

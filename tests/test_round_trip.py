@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from import_cases import Site, cells_of, devices, devices_of, read_csv, totals_of, write_csv
+from import_cases import Site, cells_of, devices, devices_of, read_csv, report_of, totals_of, write_csv
 from openpyxl import Workbook, load_workbook
 
 from pipeline.load import LoadOptions
 from pipeline.model import CAUSES_HEADER, CUT_MARK
+from pipeline.report import HISTORY_FILE, read_history
 from pipeline.returned import MOST_PARENTS, RUN_ID
 from pipeline.run import Finished
 from pipeline.session import new_run_id
@@ -98,6 +99,20 @@ def test_the_report_of_a_dry_run_comes_back_by_itself(site: Site, tmp_path_facto
 
     assert (totals_of(imported), told(imported)) == ({"created": 2}, [])
     assert parents_of(imported) == [(checked.summary.run.id,)]
+
+
+def test_every_report_of_the_new_run_names_the_one_that_it_corrects(site: Site) -> None:
+    """The page, report.json and the history; where there is something to mend the page leads to errors.xlsx."""
+    first = site.validated(mixed(site))
+    again = site.validated(site.write("errors.csv", mended(to_mend(first))))
+    pages = [(each.folder / "report.html").read_text("utf-8") for each in (first, again)]
+    run_id = first.summary.run.id
+
+    assert (first.summary.corrects, again.summary.corrects) == ((), (run_id,))
+    assert ["<dt>Corrects</dt>" in page and run_id in page for page in pages] == [False, True]
+    assert ['<a href="errors.xlsx">errors.xlsx</a>, its bad cells' in page for page in pages] == [True, False]
+    assert [each["parents"] for each in report_of(again)["files"]] == [[run_id]]
+    assert [each.parent_id for each in read_history(again.folder.parent / HISTORY_FILE)] == ["", run_id]
 
 
 def test_what_is_still_wrong_comes_back_once_more(site: Site) -> None:

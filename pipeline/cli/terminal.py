@@ -59,8 +59,6 @@ COLOURS_OF_TONES = {
     Tone.PLAIN: "bold",
 }
 
-TO_MEND = ("invalid", "conflicting", "rejected", "rejected before", "missing")
-
 NOT_THERE_YET = (
     *("created", "updated", "changed", "rejected", "rejected before", "unsent", "unknown"),
     *("to create", "to update", "not checked"),
@@ -100,9 +98,8 @@ def show_finished(console: Console, finished: Finished) -> None:
         print_wrapped(console, nothing_sent, first="Dry run  ", indent=9)
     else:
         print_run(console, summary.run)
-    parents = dict.fromkeys(parent for source in summary.sources for parent in source.parents)
-    if parents:
-        print_wrapped(console, ", ".join(parents), first="Corrects ", indent=9)
+    if summary.corrects:
+        print_wrapped(console, ", ".join(summary.corrects), first="Corrects ", indent=9)
     if any(total.rows for total in summary.totals):
         console.print()
         print_totals(console, summary.totals)
@@ -132,8 +129,7 @@ def show_finished(console: Console, finished: Finished) -> None:
 def _print_reports(console: Console, finished: Finished) -> None:
     summary, folder = finished.summary, near_path(finished.folder)
     print_whole(console, f"Report: {folder / 'report.html'}")
-    mends = any(summary.rows_of(label) for label in TO_MEND)
-    if mends and (finished.folder / "errors.xlsx").exists():
+    if summary.has_rows_to_mend and (finished.folder / "errors.xlsx").exists():
         print_whole(console, f"To mend: {folder / 'errors.xlsx'}")
     for each in summary.annotated:
         if each.copy:

@@ -76,7 +76,7 @@ def past_run(summary: Summary) -> PastRun:
         is_dry_run=summary.is_dry_run,
         service_root=run.scope.service_root,
         tenant_id=run.scope.tenant_id,
-        parent_id=run.parent_id,
+        parent_id=run.parent_id or next(iter(summary.corrects), ""),
         files=tuple(dict.fromkeys(each.file for each in summary.sources)),
         started_at=run.started_at,
         ended_at=run.ended_at or "",

@@ -52,6 +52,9 @@ TERMS: tuple[tuple[str, tuple[State, ...]], ...] = (
 )
 """The terms of the conservation law, after `blank`; what is planned counts as unsent."""
 
+TO_MEND = ("invalid", "conflicting", "rejected", "rejected before", "missing")
+"""The terms of rows that somebody has to correct."""
+
 DRY_RUN_TERMS = (*TERMS[:3], ("valid", (State.PLANNED, State.STAGED)))
 
 PLAN_TERMS: tuple[tuple[str, tuple[State | Operation, ...]], ...] = (
@@ -173,6 +176,16 @@ class Summary:
         rows = "row" if self.rows_read == 1 else "rows"
         read = "to undo" if self.run.verb == "undo" else "read"
         return f"{self.rows_read:,} {rows} {read} {sign} {' + '.join(shown) or '0'}"
+
+    @property
+    def corrects(self) -> tuple[str, ...]:
+        """The runs whose corrected reports this one read."""
+        return tuple(dict.fromkeys(parent for source in self.sources for parent in source.parents))
+
+    @property
+    def has_rows_to_mend(self) -> bool:
+        """True when errors.xlsx holds rows that somebody has to correct, not only such as wait to be sent."""
+        return any(self.rows_of(label) for label in TO_MEND)
 
     @property
     def config_block(self) -> str:

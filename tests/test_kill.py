@@ -173,7 +173,7 @@ def test_the_second_signal_ends_a_run_at_once(site: Site) -> None:
         finished = site.resumed(simulator.service_root, environ={"GRAPH_TOKEN": TOKEN})
         state = simulator.state()
 
-    assert process.returncode == 130  # the first signal was Ctrl-C
+    assert process.returncode in {130, 143}  # two that wait together come in any order
     assert at_end == {"created": 10, "unknown": 4, "planned": 16}
     assert (finished.exit_code, totals_of(finished)) == (ExitCode.OK, {"created": 30})
     assert (state.writes, state.created, state.duplicates) == (30, 30, 0)

@@ -116,7 +116,7 @@ def test_without_a_name_the_latest_planned_run_of_the_scope_is_found(tmp_path: P
     path = tmp_path / "ledger.db"
     with opened(path) as ledger, opened(path, REHEARSAL) as rehearsal:
         begin(ledger, "r0")
-        with pytest.raises(UsageError, match=r"no run for https://graph.+, read all its files; .+ the latest are r0"):
+        with pytest.raises(UsageError, match=r"no run for https://graph.+, has read .+ the latest are r0"):
             find_run(ledger, None)
         for run_id in ("r1", "r2"):
             import_rows(ledger, run_id, [])

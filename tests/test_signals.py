@@ -155,7 +155,8 @@ def test_while_the_tenant_is_looked_into(site: Site, arrivals: Arrivals) -> None
         resumed = finish(site, simulator)
 
     assert (ended.code, states) == (ExitCode.INTERRUPTED, {"planned": 5})
-    assert "5 rows read = 5 unsent\nStopped: the run was interrupted\n" in ended.text
+    assert "Stopped: the run was interrupted." in ended.text
+    assert "\n5 rows read = 5 unsent\n" in ended.text
     assert tells_how_to_go_on(ended, site)
     assert resumed == (ExitCode.OK, {"created": 5}, 0)
 
@@ -186,7 +187,8 @@ def test_while_the_question_is_asked(site: Site, number: int, code: ExitCode) ->
         ended = process.end()
 
     assert (ended.code, site.object_states()) == (code, {"planned": 5})
-    assert "5 rows read = 5 unsent\nStopped: the run was interrupted\n" in ended.text
+    assert "Stopped: the run was interrupted." in ended.text
+    assert "\n5 rows read = 5 unsent\n" in ended.text
     assert re.search(rf"\n      certstate --config \S+ resume {last_run(site)}\n$", ended.text)
 
 
@@ -334,4 +336,5 @@ def test_while_an_object_is_looked_at_before_its_delete(site: Site, arrivals: Ar
         left = len(simulator.objects())
 
     assert (ended.code, left, site.object_states()) == (ExitCode.INTERRUPTED, 3, {"planned": 3})
-    assert "3 rows to undo = 3 unsent\nStopped: the run was interrupted\n" in ended.text
+    assert "Stopped: the run was interrupted." in ended.text
+    assert "\n3 rows to undo = 3 unsent\n" in ended.text

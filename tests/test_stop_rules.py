@@ -343,21 +343,21 @@ def test_a_full_disk_while_files_are_read_leaves_no_run_behind(site: Site) -> No
     assert (runs, writes, totals_of(again)) == ([], 0, {"created": 1, "unsent": 2_999})
 
 
-@pytest.mark.parametrize("name", ["created.csv", "report.json"])
-def test_a_full_disk_below_the_reports_loses_no_row(site: Site, name: str) -> None:
+@pytest.mark.parametrize("name", ["created.csv", "report.json", "report.html"])
+def test_a_report_that_cannot_take_its_place_loses_no_row(site: Site, name: str) -> None:
     """The rows are sent, exit 2 names the command that writes the report again, and it does."""
     with running(SimulatorSettings()) as simulator:
         first = site.imported(simulator.service_root, site.write("a.csv", devices(5)), most_rows=1)
         (first.folder / name).unlink()
-        (first.folder / name).symlink_to("/dev/full")
+        (first.folder / name).mkdir()
         with pytest.raises(UsageError) as refused:
             site.resumed(simulator.service_root)
         states = site.object_states()
-        (first.folder / name).unlink()
+        (first.folder / name).rmdir()
         reported = report_run(None, site.job(simulator.service_root))
 
     assert str(refused.value) == (
-        f"{first.folder}: the report cannot be written (No space left on device); close the program that has the file "
+        f"{first.folder / name}: the report cannot be written (Is a directory); close the program that has the file "
         f"open, or make room, then write the report again: certstate report {first.summary.run.id}"
     )
     assert (states, totals_of(reported)) == ({"created": 5}, {"created": 5})

@@ -55,7 +55,7 @@ def find_run(ledger: Ledger, wanted: str | None, *, prefer_waiting: bool = False
     latest = ", ".join(each.id for each in known[:3])
     if wanted is None:
         problem = (
-            f"no run for {ledger.scope.service_root}, tenant {ledger.scope.tenant_id or 'none'}, is ready to be told of"
+            f"no run for {ledger.scope.service_root}, tenant {ledger.scope.tenant_id or 'none'}, has read all its files"
         )
     else:
         problem = f"{'several runs end' if found else 'no run ends'} with {wanted}"

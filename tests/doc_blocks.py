@@ -6,9 +6,11 @@ import sys
 import textwrap
 from collections.abc import Iterable
 from dataclasses import fields
+from pathlib import Path
 
 from finding_examples import examples
 
+from pipeline.cli.documents import write_schemas
 from pipeline.config import config_keys
 from pipeline.editions import EDITION_CURRENT, EDITIONS, EnumType
 from pipeline.errors import EXIT_CODE_MEANINGS
@@ -131,6 +133,7 @@ BLOCKS = {
 """Document -> the blocks that stand in it."""
 
 if __name__ == "__main__":
+    write_schemas(Path(__file__).parents[1] / "docs" / "schemas")
     for document, blocks in BLOCKS.items():
         for block in blocks:
             print(f"\n## {document}: {block.__name__}\n\n{block()}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.editions import EDITIONS
 from pipeline.findings import Finding, Severity
-from pipeline.ledger import Ledger, placed_findings, report_rows, rows_with
+from pipeline.ledger import Ledger, file_findings, placed_findings, report_rows, rows_with
 from pipeline.model import IMPORT_PREFIX, ReportRow, SourceInfo, State
 from pipeline.next_steps import IN_DOUBT
 from pipeline.report import (
@@ -132,16 +132,13 @@ def update_history(folder: Path, summary: Summary) -> None:
 
 def lines_in(ledger: Ledger, run_id: str) -> Iterator[Line]:
     """Yield all that is told of the run's files and rows, what is worst first."""
-    about_files = (
-        (source_pk, found) for source_pk, row_number, found in placed_findings(ledger, run_id) if row_number is None
-    )
     unsettled = report_rows(ledger, run_id, TOLD)
-    return lines_of(about_files, unsettled, lambda severity: rows_with(ledger, run_id, severity))
+    return lines_of(file_findings(ledger, run_id), unsettled, lambda severity: rows_with(ledger, run_id, severity))
 
 
 def _file_errors(ledger: Ledger, run_id: str) -> Mapping[int, list[Finding]]:
     errors: dict[int, list[Finding]] = {}
-    for source_pk, row_number, found in placed_findings(ledger, run_id):
-        if row_number is None and found.severity is Severity.ERROR:
+    for source_pk, found in file_findings(ledger, run_id):
+        if found.severity is Severity.ERROR:
             errors.setdefault(source_pk, []).append(found)
     return errors

@@ -41,6 +41,7 @@ from pipeline.ledger.transitions import apply_transitions
 from pipeline.ledger.undoing import CreatedRow, UndoPlan, begin_undo, created_rows, find_open_undo
 from pipeline.ledger.views import (
     RouteCount,
+    file_findings,
     find_run,
     placed_findings,
     report_rows,
@@ -79,6 +80,7 @@ __all__ = [
     "discard_run",
     "end_run",
     "expiry_counts",
+    "file_findings",
     "find_open_undo",
     "find_run",
     "hold_lock",

@@ -143,6 +143,17 @@ def placed_findings(ledger: Ledger, run_id: str) -> Iterator[tuple[int, int | No
             yield source_pk, row_number, as_finding(found)
 
 
+def file_findings(ledger: Ledger, run_id: str) -> list[tuple[int, Finding]]:
+    """Return (source, finding) for what is about whole sources, in the order of reading."""
+    query = (
+        select(findings.c.source_pk, *finding_columns())
+        .where(findings.c.run_id == run_id, findings.c.row_pk.is_(None))
+        .order_by(findings.c.source_pk, findings.c.pk)
+    )
+    with ledger.reading() as connection:
+        return [(source_pk, as_finding(found)) for source_pk, *found in connection.execute(query)]
+
+
 def report_rows(ledger: Ledger, run_id: str, states: Sequence[State]) -> Iterator[ReportRow]:
     """Yield the run's rows in these states in the order of reading, each with its findings and its last answer."""
     return _report_rows(ledger, run_id, rows.c.state.in_(states))

@@ -209,7 +209,7 @@ class ReportDocument(BaseModel, frozen=True, extra="forbid"):
     sending: ReportedSending | None = Field(description="Null where nothing was ever sent.")
     throughput: list[ReportedMinute] = Field(description="In the order of time.")
     expiry: list[ReportedDay] = Field(description="In the order of the days.")
-    causes: list[ReportedCause] = Field(description="What is worst first.")
+    causes: list[ReportedCause] = Field(description="Sheets that were not read, then errors, warnings and changes.")
     findings_total: int
     findings: list[ReportedFinding] = Field(description="In the order of reading, the first 10,000 of each severity.")
     annotated: list[ReportedCopy]

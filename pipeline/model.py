@@ -312,6 +312,21 @@ class SendStats(NamedTuple):
     elapsed_s: float
 
 
+class SendMode(StrEnum):
+    """How rows travel."""
+
+    SINGLE = "single"  # one request for each row
+    BATCH = "batch"  # up to 20 rows in one `$batch` request
+
+
+class PacingState(NamedTuple):
+    """What a pacer has to know of the process before it. Times are seconds since 1970-01-01T00:00:00Z."""
+
+    sent: tuple[float, ...] = ()  # when the latest requests left, ascending
+    closed_until: float = 0.0  # the service said to wait until then
+    limit: float | None = None  # requests per window that were found to be granted, where that is less than the quota
+
+
 REFUSED = "refused"
 """The outcome of a request that was answered 429: it was not applied, and its row is planned again."""
 

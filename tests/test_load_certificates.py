@@ -13,7 +13,7 @@ from pipeline.errors import SourceError
 from pipeline.findings import Code, Severity
 from pipeline.identity import fold_header
 from pipeline.load.certificate_files import CERTIFICATE_FILE_HEADER, MOST_BYTES, open_certificates
-from pipeline.load.table import Chunk, LoadOptions, Table
+from pipeline.load.table import LoadOptions, Table, chunk_of
 from pipeline.model import Row
 
 DEFAULTS = LoadOptions()
@@ -51,7 +51,7 @@ def test_a_certificate_becomes_a_row(tmp_path: Path) -> None:
     path = tmp_path / "PC-0042.cer"
     table = table_of(path, der_of(DEVICE))
 
-    assert list(table.chunks) == [Chunk([Row(1, DEVICE_CELLS)], 0)]
+    assert list(table.chunks) == [chunk_of([Row(1, DEVICE_CELLS)])]
     assert table == Table(path, None, CERTIFICATE_FILE_HEADER, 0, "", "", 1, table.chunks)
     assert read_certificate_text(DEVICE_CELLS[0]).der == der_of(DEVICE)
 

@@ -201,11 +201,11 @@ def test_many_fused_rows_take_linear_time() -> None:
     assert broken == [[0, 100_001], list(range(100_000))]
 
 
-def test_a_broken_row_counts_as_data(write: Write) -> None:
-    """The estimate for the progress counts broken rows too."""
-    (table,) = open_tables(write('a,b\n1,2\n3,"4\n\n5,6\n'), LoadOptions())
+def test_the_estimate_counts_lines(write: Write) -> None:
+    """The estimate for the progress counts the lines below the header, broken and blank ones too."""
+    (table,) = open_tables(write('a,b\n1,2\n3,"4\n\n5,6'), LoadOptions())
 
-    assert table.rows_estimate == 3
+    assert table.rows_estimate == 4
 
 
 def test_a_broken_header_is_refused(write: Write) -> None:

@@ -12,7 +12,7 @@ from pipeline.errors import SourceError
 from pipeline.findings import Code, finding
 from pipeline.load import LoadOptions, Table, open_tables
 from pipeline.load.text_files.detection import PIECE
-from pipeline.load.text_files.text import agree
+from pipeline.load.text_files.records import agree
 from pipeline.model import Row
 
 KNOWN = {"device", "user", "thumbprint", "serial", "issuer"}

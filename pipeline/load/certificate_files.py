@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.certificates import CertificateFacts, NotACertificateError, certificate_texts, read_certificate_text
 from pipeline.errors import SourceError
 from pipeline.findings import Code, Finding, finding
-from pipeline.load.table import MAGIC_BYTES, Chunk, LoadOptions, Table, content_of, reading
+from pipeline.load.table import MAGIC_BYTES, Chunk, LoadOptions, Table, chunk_of, content_of, reading
 from pipeline.model import Row
 
 CERTIFICATE_FILE_HEADER = (
@@ -100,7 +100,7 @@ def _cells(name: str, text: str, facts: CertificateFacts | str) -> tuple[str, ..
 
 def _chunks(rows: list[Row], chunk_rows: int) -> Iterator[Chunk]:
     for start in range(0, len(rows), chunk_rows):
-        yield Chunk(rows[start : start + chunk_rows], 0)
+        yield chunk_of(rows[start : start + chunk_rows])
 
 
 def _about_authorities(authorities: dict[int, CertificateFacts], *, are_left_out: bool) -> tuple[Finding, ...]:

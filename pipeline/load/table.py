@@ -1,8 +1,8 @@
 """What text files and workbooks have in common: the table, its header, its chunks of rows, what makes a row blank."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +23,53 @@ class LoadOptions:
     chunk_rows: int = 5_000
 
 
-class Chunk(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows with exactly the header's cells, column by column: what is done to a whole column costs little a cell."""
+
+    row_numbers: Sequence[int]  # ascending
+    columns: tuple[Sequence[str], ...]  # as many as the header has; each as long as `row_numbers`
+    not_text: Mapping[int, tuple[tuple[int, CellType], ...]] = field(default_factory=dict)  # by place, as `Row` has it
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.row_numbers)
+
+    def row(self, at: int) -> Row:
+        """Return the row at this place."""
+        return Row(self.row_numbers[at], tuple(column[at] for column in self.columns), self.not_text.get(at, ()))
+
+    def rows(self) -> list[Row]:
+        """Return all rows."""
+        if self.not_text:
+            return [self.row(at) for at in range(len(self))]
+        return list(map(Row, self.row_numbers, zip(*self.columns, strict=True)))
+
+    def places_of(self, word: str) -> list[int]:
+        """Return the places of the rows in which a cell holds the word."""
+        holding = (column for column in self.columns if word in "\n".join(column))
+        return sorted({at for column in holding for at, cell in enumerate(column) if word in cell})
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
     """The next rows of a table, in its order."""
 
-    rows: list[Row]
-    blank_rows: int  # between the rows; those before the header and after the last row are in no chunk
+    block: Block
+    odd: tuple[
+        Row, ...
+    ] = ()  # broken ones, and those with more or fewer cells than the header; they stand among others
+    blank_rows: int = 0  # between the rows; those before the header and after the last row are in no chunk
+
+    def __len__(self) -> int:
+        """Return the number of rows that are not blank."""
+        return len(self.block) + len(self.odd)
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows, in the table's order."""
+        rows = self.block.rows()
+        return sorted((*rows, *self.odd)) if self.odd else rows
 
 
 @dataclass(frozen=True)
@@ -40,7 +82,7 @@ class Table:
     header_row_number: int
     encoding: str  # without the mark: utf-8, utf-16-le; "" for workbooks
     delimiter: str  # "" for workbooks
-    rows_estimate: int  # data rows, for progress
+    rows_estimate: int  # about how many data rows there are, for progress
     chunks: Iterator[Chunk]  # consumed once; raises SourceError
     findings: tuple[Finding, ...] = ()  # about the whole table: how it was read, and what a reader should know of it
 
@@ -185,15 +227,26 @@ def chunked(records: Iterator[Record], header: tuple[str, ...], chunk_rows: int)
             continue
         blank_rows += blank_rows_since
         blank_rows_since = 0
-        rows.append(_row_of(record, width, masked=masked))
+        rows.append(row_of(record, width, masked=masked))
         if len(rows) == chunk_rows:
-            yield Chunk(rows, blank_rows)
+            yield chunk_of(rows, blank_rows)
             rows, blank_rows = [], 0
     if rows:
-        yield Chunk(rows, blank_rows)
+        yield chunk_of(rows, blank_rows)
 
 
-def _row_of(record: Record, width: int, *, masked: bool) -> Row:
+def chunk_of(rows: Sequence[Row], blank_rows: int = 0) -> Chunk:
+    """Return the rows of one table, in its order, as a chunk."""
+    odd = tuple(row for row in rows if row.broken or row.missing_cells or row.extra_cells)
+    if odd:
+        rows = [row for row in rows if not (row.broken or row.missing_cells or row.extra_cells)]
+    columns = tuple(zip(*(row.cells for row in rows), strict=True))
+    not_text = {at: row.not_text for at, row in enumerate(rows) if row.not_text}
+    return Chunk(Block([row.row_number for row in rows], columns, not_text), odd, blank_rows)
+
+
+def row_of(record: Record, width: int, *, masked: bool = False) -> Row:
+    """Return the record as a row of a table with so many columns; `masked` cells come as they were before."""
     row_number, cells, not_text, broken = record
     if broken:
         return Row(row_number, cells + ("",) * (width - 1), broken=broken)

@@ -214,7 +214,7 @@ def make_foreign(path: Path) -> None:
         (make_directory, r"the ledger cannot be opened for writing \(.+\); make the folder writable, or .+ --state"),
         (make_garbage, r"the ledger cannot be used \(file is not a database\); if it is damaged, keep it and .+"),
         (make_truncated, r"the ledger cannot be used \(database disk image is malformed\); if it is damaged, keep .+"),
-        (make_newer, r"the ledger has schema version 99 and this certstate knows 3; use the certstate that wrote it.+"),
+        (make_newer, r"the ledger has schema version 99 and this certstate knows 4; use the certstate that wrote it.+"),
         (make_foreign, r"this is another program's SQLite database and no ledger; name another file or folder .+"),
     ],
 )

@@ -47,7 +47,10 @@ PLACE = "run r1, inventory.csv, row"
         ),
         (
             "DELETE FROM rows WHERE run_id = 'r2' AND row_number = 3",
-            ["findings, line 1: it belongs to something in rows that is not there"],
+            [
+                f"{place}: it belongs to something in rows that is not there"
+                for place in ("findings, line 1", "row_cells, line 9", "row_bodies, line 9")
+            ],
         ),
         (
             "UPDATE rows SET state = 'created' WHERE pk = 4; UPDATE rows SET state = 'sending' WHERE pk = 4",

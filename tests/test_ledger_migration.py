@@ -120,6 +120,11 @@ CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, '
 """
 """The tables as version 2 made them."""
 
+VERSION_3 = VERSION_2.replace(
+    "blank_rows INTEGER NOT NULL, PRIMARY", "blank_rows INTEGER NOT NULL, parents TEXT DEFAULT '[]' NOT NULL, PRIMARY"
+)
+"""The tables as version 3 made them."""
+
 KEYS = {State.CREATED: "a", State.REJECTED: "b", State.UNSENT: "c", State.UNKNOWN: "d", State.PLANNED: "e"}
 
 
@@ -169,7 +174,38 @@ def write_version_2(path: Path) -> None:
         )
 
 
-WRITERS = {"version 1": write_version_1, "version 2": write_version_2}
+def write_version_3(path: Path) -> None:
+    """Write a ledger of version 3 with a row that is created, one that is planned, and one that is invalid."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(VERSION_3)
+        connection.execute("INSERT INTO facts VALUES ('schema_version', '3')")
+        connection.execute("INSERT INTO scopes VALUES (1, ?, ?)", SCOPE)
+        connection.execute(
+            "INSERT INTO runs VALUES ('r1', 1, 'import', '1706', 'f', '0.1', 'h', '2026-01-02T00:00:00Z', "
+            "'2026-01-02T00:00:01Z', NULL, '', '', 1, NULL, NULL)"
+        )
+        connection.execute(
+            "INSERT INTO sources VALUES (1, 'r1', 'old.csv', NULL, 's', 'utf-8', ',', '[]', '[]', 3, 0, '[]')"
+        )
+        created = ("a", State.CREATED, "id-1", 1, 1)
+        for values in (created, ("b", State.PLANNED, None, 2, None)):
+            connection.execute(
+                "INSERT INTO objects VALUES (NULL, 1, ?, 1, 'v1', 'c', ?, 'create', ?, 'r1', ?, 'then', ?, 0, NULL)",
+                values,
+            )
+        row = (
+            "INSERT INTO rows VALUES (?, 'r1', 1, ?, ?, 'iOS', ?, ?, ?, ?, ?, ?, 0, NULL, NULL, NULL, NULL, NULL, "
+            "'create')"
+        )
+        for line in (
+            (1, 2, State.CREATED, "c", "a", "v1", b"A", None, 1),
+            (2, 3, State.PLANNED, "c", "b", "v1", b"B", '["b"]', 2),
+            (3, 4, State.INVALID, "", None, None, None, '["x"]', None),
+        ):
+            connection.execute(row, line)
+
+
+WRITERS = {"version 1": write_version_1, "version 2": write_version_2, "version 3": write_version_3}
 
 
 def schema_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -228,6 +264,19 @@ def test_a_migrated_ledger_knows_what_it_knew(tmp_path: Path) -> None:
         assert (check_ledger(ledger), row_stories(ledger, "r1", 2)[0].events) == ([], ())
 
 
+def test_cells_and_bodies_move_with_their_rows(tmp_path: Path) -> None:
+    """Each row has its own again, the cells that were dropped stay dropped, and what is planned is sent."""
+    write_version_3(tmp_path / "old.db")
+
+    with opened(tmp_path / "old.db") as ledger:
+        told = [(row.row_number, row.cells, row.body) for row in report_rows(ledger, "r1", tuple(State))]
+        assert told == [(2, None, b"A"), (3, ("b",), b"B"), (4, ("x",), None)]
+        assert [row.body for row in planned(ledger, "r1")] == [b"B"]
+        carry_out(ledger, "r1")
+        assert [(row.row_number, row.row.body) for row in created_rows(ledger, "r1")] == [(2, b"A"), (3, b"B")]
+        assert check_ledger(ledger) == []
+
+
 def test_a_migrated_ledger_goes_on(tmp_path: Path) -> None:
     """Its rows are sent, its objects updated and deleted like those of a new one, with events from now on."""
     write_version_1(tmp_path / "old.db")
@@ -256,14 +305,14 @@ def test_a_migrated_ledger_goes_on(tmp_path: Path) -> None:
         assert check_ledger(ledger) == []
 
 
-@pytest.mark.parametrize(("version", "write"), [("1", write_version_1), ("2", write_version_2)])
+@pytest.mark.parametrize(("version", "write"), [("1", write_version_1), ("2", write_version_2), ("3", write_version_3)])
 def test_a_migration_that_fails_leaves_the_old_ledger(
     tmp_path: Path, version: str, write: Callable[[Path], None]
 ) -> None:
     """It is one transaction: the file can still be used by the certstate that wrote it."""
     path = tmp_path / "old.db"
     write(path)
-    full = "CREATE TRIGGER full BEFORE UPDATE ON facts WHEN NEW.value = '3' BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+    full = "CREATE TRIGGER full BEFORE UPDATE ON facts WHEN NEW.value = '4' BEGIN SELECT RAISE(ABORT, 'disk full'); END"
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(full)
     before = schema_of(path)

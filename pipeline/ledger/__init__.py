@@ -3,8 +3,10 @@
 from pipeline.ledger.actions import ActionCount, PlannedAction, action_counts, planned_actions
 from pipeline.ledger.check import check_ledger
 from pipeline.ledger.copying import copy_ledger
+from pipeline.ledger.counted import Counted, count_rows
 from pipeline.ledger.figures import expiry_counts, step_counts
 from pipeline.ledger.holdings import Holding, holdings, orphaned_rows
+from pipeline.ledger.pacing import load_pacing, save_pacing
 from pipeline.ledger.planning import plan_run, replan_settled
 from pipeline.ledger.sending import (
     PlannedLane,
@@ -56,6 +58,7 @@ from pipeline.ledger.views import (
 
 __all__ = [
     "ActionCount",
+    "Counted",
     "CreatedRow",
     "Event",
     "Holding",
@@ -76,6 +79,7 @@ __all__ = [
     "begin_undo",
     "check_ledger",
     "copy_ledger",
+    "count_rows",
     "created_rows",
     "discard_run",
     "end_run",
@@ -87,6 +91,7 @@ __all__ = [
     "holdings",
     "leave_unsent",
     "ledger_size",
+    "load_pacing",
     "next_planned",
     "open_ledger",
     "orphaned_rows",
@@ -107,6 +112,7 @@ __all__ = [
     "rows_with",
     "run_ids",
     "run_info",
+    "save_pacing",
     "set_remote_check",
     "settle_leftovers",
     "source_infos",

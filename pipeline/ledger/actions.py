@@ -1,11 +1,13 @@
 """What a run is going to do, row by row, as a saved plan lists it. Reads only."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from sqlalchemy import func, select
 
-from pipeline.ledger.schema import rows, sources
+from pipeline.ledger.counted import counted_by
+from pipeline.ledger.schema import body_of, counted_rows, rows, sources
 from pipeline.ledger.sending import planned_of
 from pipeline.ledger.store import Ledger
 from pipeline.model import Operation
@@ -45,7 +47,7 @@ def planned_actions(ledger: Ledger, run_id: str) -> Iterator[PlannedAction]:
             rows.c.collection,
             rows.c.key,
             rows.c.fingerprint,
-            rows.c.body,
+            body_of(rows),
         )
         .join(sources, sources.c.pk == rows.c.source_pk)
         .where(planned_of(run_id))
@@ -57,12 +59,20 @@ def planned_actions(ledger: Ledger, run_id: str) -> Iterator[PlannedAction]:
 
 
 def action_counts(ledger: Ledger, run_id: str) -> list[ActionCount]:
-    """Return the number of the run's planned rows by collection and operation, in the order of reading."""
+    """Return the number of the run's planned rows by collection and operation, in the order of reading.
+
+    What is counted and not kept comes first; `planned_actions` cannot name it.
+    """
     query = (
         select(rows.c.collection, rows.c.operation, func.count())
         .where(planned_of(run_id))
         .group_by(rows.c.collection, rows.c.operation)
         .order_by(func.min(rows.c.pk))
     )
+    counts = Counter[tuple[str, Operation]]()
     with ledger.reading() as connection:
-        return [ActionCount(collection, Operation(done), n) for collection, done, n in connection.execute(query)]
+        for collection, n in counted_by(connection, run_id, counted_rows.c.collection):
+            counts[collection, Operation.CREATE] += n
+        for collection, operation, n in connection.execute(query):
+            counts[collection, Operation(operation)] += n
+    return [ActionCount(*kind, n) for kind, n in counts.items()]

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
-from pipeline.ledger.schema import events, objects, rows, runs, sources
+from pipeline.ledger.schema import counted_rows, events, objects, rows, runs, sources
 from pipeline.ledger.store import Ledger
 from pipeline.ledger.transitions import THERE
 from pipeline.model import Operation, State
@@ -134,7 +134,9 @@ def _lost_rows(connection: Connection) -> Iterator[str]:
         .where(sources.c.run_id == runs.c.id)
         .scalar_subquery()
     )
-    there = select(func.count()).where(rows.c.run_id == runs.c.id).scalar_subquery()
+    kept = select(func.count()).where(rows.c.run_id == runs.c.id).scalar_subquery()
+    counted = select(func.coalesce(func.sum(counted_rows.c.rows), 0)).where(counted_rows.c.run_id == runs.c.id)
+    there = kept + counted.scalar_subquery()
     query = select(runs.c.id, read, there).where(runs.c.planned_at.is_not(None), read != there).order_by(runs.c.number)
     for run_id, rows_read, rows_there in connection.execute(query):
         yield f"run {run_id}: {rows_read:,} rows were read that are not blank, and the ledger holds {rows_there:,}"

@@ -1,9 +1,12 @@
 """What the ledger can count for a report's pictures. Reads only; the dates are cut out by SQLite."""
 
-from sqlalchemy import Text, and_, case, cast, func, select
-from sqlalchemy.orm import aliased
+from collections import Counter
+from itertools import chain
 
-from pipeline.ledger.schema import events, objects, rows
+from sqlalchemy import Text, and_, case, cast, func, select
+
+from pipeline.ledger.counted import counted_by
+from pipeline.ledger.schema import body_of, counted_rows, events, objects, rows
 from pipeline.ledger.store import Ledger
 from pipeline.model import REFUSED, DayCount, State, StepCount
 
@@ -35,8 +38,8 @@ def expiry_counts(ledger: Ledger, run_id: str) -> list[DayCount]:
 
     Of a row whose object was there already it is the object's day.
     """
-    there = aliased(rows)
-    body = cast(func.coalesce(rows.c.body, there.c.body), Text)
+    there = rows.alias("there")
+    body = cast(func.coalesce(body_of(rows), body_of(there)), Text)
     day = func.substr(func.json_extract(body, EXPIRATION), 1, 10)
     query = (
         select(day, func.count())
@@ -45,7 +48,11 @@ def expiry_counts(ledger: Ledger, run_id: str) -> list[DayCount]:
         .outerjoin(there, there.c.pk == objects.c.there_row_pk)
         .where(rows.c.run_id == run_id, day.is_not(None))
         .group_by(day)
-        .order_by(day)
     )
+    counts = Counter[str]()
     with ledger.reading() as connection:
-        return [DayCount(*each) for each in connection.execute(query)]
+        for expires_on, n in chain(
+            connection.execute(query), counted_by(connection, run_id, counted_rows.c.expires_on)
+        ):
+            counts[expires_on] += n
+    return [DayCount(*each) for each in sorted(counts.items()) if each[0]]

@@ -26,7 +26,32 @@ VERSION_2_TO_3 = (
 )
 """What version 3 adds to the tables of version 2."""
 
-STEPS = {"1": ("2", VERSION_1_TO_2), "2": ("3", VERSION_2_TO_3)}
+VERSION_3_TO_4 = (
+    (
+        "CREATE TABLE row_bodies (row_pk INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (row_pk), "
+        "FOREIGN KEY(row_pk) REFERENCES rows (pk))"
+    ),
+    (
+        "CREATE TABLE row_cells (row_pk INTEGER NOT NULL, cells TEXT NOT NULL, PRIMARY KEY (row_pk), "
+        "FOREIGN KEY(row_pk) REFERENCES rows (pk))"
+    ),
+    "INSERT INTO row_bodies SELECT pk, body FROM rows WHERE body IS NOT NULL ORDER BY pk",
+    "INSERT INTO row_cells SELECT pk, cells FROM rows WHERE cells IS NOT NULL ORDER BY pk",
+    *(f"DROP INDEX {name}" for name in ("rows_by_key", "rows_by_state", "rows_by_object")),
+    *(f"DROP INDEX {name}" for name in ("objects_by_state", "objects_by_graph_id")),
+    "DROP INDEX IF EXISTS ix_events_object_pk",  # of version 2 and 3
+    "ALTER TABLE rows DROP COLUMN body",
+    "ALTER TABLE rows DROP COLUMN cells",
+    "CREATE INDEX rows_by_state ON rows (run_id, state)",
+    "CREATE INDEX rows_planned ON rows (run_id, collection, operation) WHERE state = 'planned'",
+    "CREATE INDEX rows_by_object ON rows (object_pk) WHERE object_pk IS NOT NULL",
+    "CREATE INDEX objects_in_doubt ON objects (scope_pk, state) WHERE state = 'sending' OR state = 'unknown'",
+    "CREATE INDEX objects_by_graph_id ON objects (scope_pk, graph_id) WHERE graph_id IS NOT NULL",
+    "UPDATE facts SET value = '4' WHERE name = 'schema_version'",
+)
+"""What version 4 changes in the tables of version 3."""
+
+STEPS = {"1": ("2", VERSION_1_TO_2), "2": ("3", VERSION_2_TO_3), "3": ("4", VERSION_3_TO_4)}
 """For each earlier version the next one, and the way there."""
 
 

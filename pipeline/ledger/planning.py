@@ -20,9 +20,9 @@ from sqlalchemy import (
 
 from pipeline.findings import Code, finding
 from pipeline.identity import KEY_VERSION
-from pipeline.ledger.repeated import set_conflicting, set_duplicate
+from pipeline.ledger.repeated import set_repeated
 from pipeline.ledger.schema import because, objects, rows, runs
-from pipeline.ledger.staging import staged_of
+from pipeline.ledger.staging import drop_texts, staged_of
 from pipeline.ledger.store import Ledger, now
 from pipeline.ledger.transitions import PENDING, TAKER, THERE, TO_SEND, explain, leave_to, restore_objects, take_objects
 from pipeline.model import Operation, RemoteCheck, State
@@ -46,11 +46,11 @@ def plan_run(ledger: Ledger, run_id: str, *, updates: bool = False, looks: bool 
     what was there once is to be created again.
     """
     with ledger.transaction() as connection:
-        set_conflicting(connection, run_id)
-        set_duplicate(connection, run_id)
+        set_repeated(connection, run_id)
         same_key = and_(objects.c.scope_pk == ledger.scope_pk, objects.c.key == rows.c.key)
-        connection.execute(update(rows).where(staged_of(run_id), same_key).values(object_pk=objects.c.pk))
-        _set_by_object(connection, run_id, State.STAGED, updates=updates)
+        with_object = update(rows).where(staged_of(run_id), same_key).values(object_pk=objects.c.pk)
+        if connection.execute(with_object).rowcount:
+            _set_by_object(connection, run_id, State.STAGED, updates=updates)
         _add_objects(connection, ledger.scope_pk, run_id)
         if looks or (looks is None and _knows_too_little(connection, ledger.scope_pk, run_id)):
             _make_look_due(connection, run_id)
@@ -65,7 +65,9 @@ def replan_settled(ledger: Ledger, run_id: str, *, updates: bool) -> int:
     waiting = and_(rows.c.run_id == run_id, rows.c.state == State.UNKNOWN)
     count = select(func.count()).where(waiting)
     with ledger.transaction() as connection:
-        before = connection.execute(count).scalar_one()
+        before = int(connection.execute(count).scalar_one())
+        if not before:
+            return 0
         own, owner = runs.alias("own"), runs.alias("owner")
         is_later = and_(own.c.id == run_id, owner.c.id == objects.c.run_id, owner.c.number > own.c.number)
         settled = and_(objects.c.pk == rows.c.object_pk, objects.c.state.not_in(UNSETTLED))
@@ -73,7 +75,7 @@ def replan_settled(ledger: Ledger, run_id: str, *, updates: bool) -> int:
         message = "a later run has newer values for this object, so these are not sent"
         connection.execute(update(rows).where(waiting, outdated).values(**because(State.UNSENT, message)))
         _set_by_object(connection, run_id, State.UNKNOWN, updates=updates)
-        return before - connection.execute(count).scalar_one()
+        return before - int(connection.execute(count).scalar_one())
 
 
 def _set_by_object(connection: Connection, run_id: str, state: State, *, updates: bool) -> None:
@@ -97,8 +99,11 @@ def _set_by_object(connection: Connection, run_id: str, state: State, *, updates
         connection.execute(
             explain(and_(judged, matching(and_(there, TAKES_A_VALUE_AWAY))), finding(Code.CHANGED, EMPTIES))
         )
+    is_same = and_(there, objects.c.fingerprint == rows.c.fingerprint)
+    # Settled well and never sent: neither the raw cells nor the body are needed any more.
+    drop_texts(connection, and_(judged, matching(is_same)))
     for values, condition in (
-        (ALREADY_THERE, and_(there, objects.c.fingerprint == rows.c.fingerprint)),
+        ({"state": State.ALREADY_THERE}, is_same),
         ({"state": State.REJECTED_BEFORE}, refused),
         (updated, and_(there, not_(TAKES_A_VALUE_AWAY)) if updates else false()),
         ({"state": State.CHANGED}, there),
@@ -124,17 +129,15 @@ def _set_by_object(connection: Connection, run_id: str, state: State, *, updates
         connection.execute(update(rows).where(judged, of_object).values(state=State.UNKNOWN, graph_message=why))
 
 
-ALREADY_THERE = {"state": State.ALREADY_THERE, "cells": None, "body": None}
-"""Settled well and never sent: neither the raw cells nor the body are needed any more."""
-
 EMPTIES = "the object has a value that this row leaves empty, and an update cannot take a value away; nothing was sent"
 
 
 TAKES_A_VALUE_AWAY: ColumnElement[bool] = literal_column(
-    """EXISTS (SELECT 1 FROM rows AS held, json_each(iif(json_valid(CAST(held.body AS TEXT)),
-                                                        CAST(held.body AS TEXT), '{}')) AS there
-               WHERE held.pk = objects.there_row_pk AND there.key NOT LIKE '@%'
-                 AND json_type(CAST(rows.body AS TEXT), '$."' || there.key || '"') IS NULL)""",
+    """EXISTS (SELECT 1 FROM row_bodies AS held, json_each(iif(json_valid(CAST(held.body AS TEXT)),
+                                                              CAST(held.body AS TEXT), '{}')) AS there
+               WHERE held.row_pk = objects.there_row_pk AND there.key NOT LIKE '@%'
+                 AND (SELECT json_type(CAST(own.body AS TEXT), '$."' || there.key || '"')
+                      FROM row_bodies AS own WHERE own.row_pk = rows.pk) IS NULL)""",
     Boolean,
 )
 """The condition that the body which the tenant holds has a property that the row's body has not. SQLite's JSON."""
@@ -180,20 +183,25 @@ def _explain(connection: Connection, run_id: str) -> None:
 
 def _add_objects(connection: Connection, scope_pk: int, run_id: str) -> None:
     """Plan what is still staged: nothing is known of its key yet."""
-    new = select(
-        literal(scope_pk),
-        rows.c.key,
-        literal(KEY_VERSION),
-        rows.c.fingerprint,
-        rows.c.collection,
-        literal(State.PLANNED.value),
-        literal(Operation.CREATE.value),
-        rows.c.run_id,
-        rows.c.pk,
-        literal(now()),
-    ).where(staged_of(run_id))
-    names = ["scope_pk", "key", "key_version", "fingerprint", "collection", "state", "operation", "run_id", "row_pk"]
-    connection.execute(insert(objects).from_select([*names, "changed_at"], new))
-    same_key = and_(objects.c.scope_pk == scope_pk, objects.c.key == rows.c.key)
-    planned = {"object_pk": objects.c.pk, "state": State.PLANNED}
-    connection.execute(update(rows).where(staged_of(run_id), same_key).values(**planned))
+    last = connection.execute(select(func.coalesce(func.max(objects.c.pk), 0))).scalar_one()
+    first = connection.execute(select(func.min(rows.c.pk)).where(staged_of(run_id))).scalar_one()
+    if first is None:
+        return
+    # Numbered like their rows, so that the rows need not look for them by key once more.
+    object_pk = rows.c.pk + (last + 1 - first)
+    new = {
+        "pk": object_pk,
+        "scope_pk": literal(scope_pk),
+        "key": rows.c.key,
+        "key_version": literal(KEY_VERSION),
+        "fingerprint": rows.c.fingerprint,
+        "collection": rows.c.collection,
+        "state": literal(State.PLANNED.value),
+        "operation": literal(Operation.CREATE.value),
+        "run_id": rows.c.run_id,
+        "row_pk": rows.c.pk,
+        "changed_at": literal(now()),
+    }
+    in_order = select(*new.values()).where(staged_of(run_id)).order_by(rows.c.pk)
+    connection.execute(insert(objects).from_select(list(new), in_order))
+    connection.execute(update(rows).where(staged_of(run_id)).values(object_pk=object_pk, state=State.PLANNED))

@@ -1,26 +1,37 @@
 """The ledger's tables. Plain SQL types only, so that another database can take them."""
 
+from typing import Any
+
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
+    Float,
     ForeignKey,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
     MetaData,
+    ScalarSelect,
     String,
     Table,
     Text,
     UniqueConstraint,
     event,
+    literal_column,
+    select,
     text,
 )
 
 from pipeline.model import State
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
+
+_IS_PLANNED, _IS_SENDING, _IS_UNKNOWN = (f"state = '{each}'" for each in (State.PLANNED, State.SENDING, State.UNKNOWN))
+"""Conditions of partial indexes. A query is to name its state literally, so that SQLite sees that one fits."""
 
 facts = Table(
     "facts",
@@ -96,9 +107,11 @@ objects = Table(
     Column("is_adopted", Integer, nullable=False, server_default="0"),  # 1 = not from an answer to our create
     Column("refused_fingerprint", String),  # of the values that the service refused last
     UniqueConstraint("scope_pk", "key"),
-    Index("objects_by_state", "scope_pk", "state"),
-    Index("objects_by_graph_id", "scope_pk", "graph_id"),
+    # An OR, because SQLite does not see that one state is IN a list.
+    Index("objects_in_doubt", "scope_pk", "state", sqlite_where=text(f"{_IS_SENDING} OR {_IS_UNKNOWN}")),
+    Index("objects_by_graph_id", "scope_pk", "graph_id", sqlite_where=text("graph_id IS NOT NULL")),
 )
+"""What is planned, unsent or settled is looked for by its row, so that sending a row does not write an index for it."""
 
 rows = Table(
     "rows",
@@ -112,8 +125,6 @@ rows = Table(
     Column("collection", String, nullable=False),
     Column("key", String),
     Column("fingerprint", String),
-    Column("body", LargeBinary),
-    Column("cells", Text),  # JSON list; NULL once the row is settled well
     Column("object_pk", ForeignKey("objects.pk")),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("http_status", Integer),
@@ -122,10 +133,27 @@ rows = Table(
     Column("request_id", String),
     Column("client_request_id", String),
     Column("operation", String, nullable=False, server_default="create"),  # what this row wants done
-    Index("rows_by_key", "run_id", "key"),
-    Index("rows_by_state", "run_id", "state", "collection"),
-    Index("rows_by_object", "object_pk"),
+    Index("rows_by_state", "run_id", "state"),
+    Index("rows_planned", "run_id", "collection", "operation", sqlite_where=text(_IS_PLANNED)),
+    Index("rows_by_object", "object_pk", sqlite_where=text("object_pk IS NOT NULL")),
 )
+"""What a row is. What it holds stands beside it: each step writes its row anew, and these texts are most of it."""
+
+row_bodies = Table(
+    "row_bodies",
+    metadata,
+    Column("row_pk", ForeignKey("rows.pk"), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The bodies to send, of rows that have one. What is a duplicate or there already by the plan has none."""
+
+row_cells = Table(
+    "row_cells",
+    metadata,
+    Column("row_pk", ForeignKey("rows.pk"), primary_key=True),
+    Column("cells", Text, nullable=False),  # JSON list
+)
+"""The cells as they were read, until the row is settled well."""
 
 findings = Table(
     "findings",
@@ -143,6 +171,30 @@ findings = Table(
     Index("findings_by_run", "run_id", "code"),
 )
 
+counted_rows = Table(
+    "counted_rows",
+    metadata,
+    Column("pk", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("source_pk", ForeignKey("sources.pk"), nullable=False),
+    Column("collection", String, nullable=False),
+    Column("platform", String, nullable=False),
+    Column("expires_on", String, nullable=False),  # YYYY-MM-DD, or ""
+    Column("rows", Integer, nullable=False),
+    UniqueConstraint("source_pk", "collection", "platform", "expires_on"),
+)
+"""Planned rows of a dry run that are counted and not kept."""
+
+pacing = Table(
+    "pacing",
+    metadata,
+    Column("scope_pk", ForeignKey("scopes.pk"), primary_key=True),
+    Column("app_id", String, primary_key=True),
+    Column("closed_until", Float, nullable=False),  # seconds since 1970-01-01T00:00:00Z
+    Column("found_limit", Float),  # requests per window, where that is less than the quota
+    Column("changed_at", String, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,
@@ -150,7 +202,7 @@ events = Table(
     Column("at", String, nullable=False),  # UTC, ISO 8601
     Column("run_id", String, nullable=False),  # of the row
     Column("row_pk", ForeignKey("rows.pk"), nullable=False, index=True),
-    Column("object_pk", Integer, index=True),
+    Column("object_pk", Integer),
     Column("operation", String, nullable=False),
     Column("state", String, nullable=False),  # that the row came to
     Column("attempts", Integer, nullable=False),
@@ -192,6 +244,16 @@ def _create_triggers(_events: Table, connection: Connection, **_: object) -> Non
     if connection.dialect.name == "sqlite":
         for name, what in TRIGGERS.items():
             connection.exec_driver_sql(f"CREATE TRIGGER {name} {what}")
+
+
+def is_in(table: Table, state: State) -> ColumnElement[bool]:
+    """The condition that the row or object is in the state, which stands there literally: see the partial indexes."""
+    return table.c.state == literal_column(f"'{state}'")
+
+
+def body_of(row: FromClause) -> ScalarSelect[Any]:
+    """The body of the row, of `rows` or of an alias of it; NULL where it has none."""
+    return select(row_bodies.c.body).where(row_bodies.c.row_pk == row.c.pk).scalar_subquery()
 
 
 def because(state: State, message: str | None) -> dict[str, str | None]:

@@ -1,12 +1,15 @@
 """The ledger's side of send: rows to send, rows that stay unsent, rows that are planned again."""
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, select, update
 
 from pipeline.findings import Code
-from pipeline.ledger.schema import because, findings, objects, rows, runs
+from pipeline.ledger.counted import counted_by
+from pipeline.ledger.schema import because, body_of, counted_rows, findings, is_in, objects, rows, runs
 from pipeline.ledger.store import Ledger, now
 from pipeline.ledger.transitions import TAKER, THERE, take_objects
 from pipeline.model import Operation, PlannedRow, State
@@ -20,8 +23,13 @@ def planned_collections(ledger: Ledger, run_id: str) -> list[tuple[str, int]]:
         .group_by(rows.c.collection)
         .order_by(func.min(rows.c.pk))
     )
+    counts = Counter[str]()
     with ledger.reading() as connection:
-        return [(collection, count) for collection, count in connection.execute(query)]
+        for collection, count in chain(
+            counted_by(connection, run_id, counted_rows.c.collection), connection.execute(query)
+        ):
+            counts[collection] += count
+    return list(counts.items())
 
 
 class PlannedLane(NamedTuple):
@@ -66,7 +74,7 @@ PLANNED_ROW = (
     rows.c.object_pk,
     rows.c.pk,
     rows.c.collection,
-    rows.c.body,
+    body_of(rows),
     rows.c.attempts,
     rows.c.operation,
     objects.c.graph_id,
@@ -98,11 +106,15 @@ def leave_unsent(
 
 def plan_again(ledger: Ledger, run_id: str) -> None:
     """Plan the run's unsent rows again, whatever they want done, but for those that a later run has taken over."""
-    mine = and_(objects.c.scope_pk == ledger.scope_pk, objects.c.state == State.UNSENT, objects.c.run_id == run_id)
+    is_unsent = and_(rows.c.run_id == run_id, rows.c.state == State.UNSENT)
+    mine = and_(objects.c.scope_pk == ledger.scope_pk, objects.c.row_pk == rows.c.pk, objects.c.state == State.UNSENT)
     with ledger.transaction() as connection:
-        own = rows.c.pk.in_(select(objects.c.row_pk).where(mine))
-        connection.execute(update(rows).where(own).values(**because(State.PLANNED, None)))
-        connection.execute(update(objects).where(mine).values(state=State.PLANNED, changed_at=now()))
+        own = select(rows.c.object_pk).join(objects, objects.c.pk == rows.c.object_pk).where(is_unsent, mine)
+        connection.execute(update(objects).where(objects.c.pk.in_(own)).values(state=State.PLANNED, changed_at=now()))
+        taken_back = exists().where(
+            objects.c.pk == rows.c.object_pk, objects.c.row_pk == rows.c.pk, objects.c.state == State.PLANNED
+        )
+        connection.execute(update(rows).where(is_unsent, taken_back).values(**because(State.PLANNED, None)))
         reopen(connection, run_id)
 
 
@@ -151,7 +163,7 @@ def reopen(connection: Connection, run_id: str) -> None:
 
 def planned_of(run_id: str) -> ColumnElement[bool]:
     """The run's planned rows."""
-    return and_(rows.c.run_id == run_id, rows.c.state == State.PLANNED)
+    return and_(rows.c.run_id == run_id, is_in(rows, State.PLANNED))
 
 
 def _planned_in(run_id: str, collection: str | None, operation: Operation | None) -> ColumnElement[bool]:

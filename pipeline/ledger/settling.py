@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import and_, exists, func, literal_column, or_, select, update
 
-from pipeline.ledger.schema import events, objects, rows, runs
-from pipeline.ledger.sending import PLANNED_ROW, planned_of, planned_row
+from pipeline.ledger.schema import body_of, events, is_in, objects, rows, runs
+from pipeline.ledger.sending import PLANNED_ROW, planned_row
 from pipeline.ledger.store import Ledger, now
 from pipeline.model import Operation, PlannedRow, RemoteCheck, State, UnknownRow
 
@@ -21,7 +21,7 @@ LEFT_BEHIND = {
 
 def settle_leftovers(ledger: Ledger) -> int:
     """Set what a dead process was sending to unknown; return how many. Only the lock's holder may call it."""
-    leftover = (objects.c.scope_pk == ledger.scope_pk) & (objects.c.state == State.SENDING)
+    leftover = and_(objects.c.scope_pk == ledger.scope_pk, is_in(objects, State.SENDING))
     with ledger.transaction() as connection:
         for operation, message in LEFT_BEHIND.items():
             sent = select(objects.c.row_pk).where(leftover, objects.c.operation == operation)
@@ -44,12 +44,12 @@ def unknown_rows(ledger: Ledger, run_id: str) -> list[UnknownRow]:
     )
     is_mine = and_(objects.c.run_id == run_id, objects.c.state == State.UNKNOWN)
     query = (
-        select(*PLANNED_ROW, objects.c.key, there.c.body)
+        select(*PLANNED_ROW, objects.c.key, body_of(there))
         .join(rows, rows.c.pk == objects.c.row_pk)
         .outerjoin(there, there.c.pk == objects.c.there_row_pk)
         .where(
             objects.c.scope_pk == ledger.scope_pk,
-            objects.c.state == State.UNKNOWN,
+            is_in(objects, State.UNKNOWN),
             or_(is_mine, waited_for),
         )
         .order_by(rows.c.pk)
@@ -87,13 +87,18 @@ def owned_ids(ledger: Ledger, ids: Sequence[str]) -> set[str]:
 
 def planned_by_key(ledger: Ledger, run_id: str, collection: str, keys: Sequence[str]) -> dict[str, PlannedRow]:
     """Return the rows that the run is going to create in the collection and that have one of the keys, by key."""
-    meant = and_(planned_of(run_id), rows.c.collection == collection, rows.c.operation == Operation.CREATE)
-    query = select(rows.c.key, *PLANNED_ROW).join(objects, objects.c.pk == rows.c.object_pk).where(meant)
+    # By the objects' keys and the rows' numbers alone: SQLite takes a run's planned rows for few, and would go through
+    # all of them each time.
+    of_rows = (rows.c.run_id, rows.c.state, rows.c.collection, rows.c.operation)
+    query = select(objects.c.key, *of_rows, *PLANNED_ROW).join(rows, rows.c.pk == objects.c.row_pk)
+    own = query.where(objects.c.scope_pk == ledger.scope_pk)
+    meant = [run_id, State.PLANNED, collection, Operation.CREATE]
     with ledger.reading() as connection:
         return {
-            key: planned_row(row)
+            key: planned_row(row[len(meant) :])
             for some in _some(keys)
-            for key, *row in connection.execute(query.where(rows.c.key.in_(some)))
+            for key, *row in connection.execute(own.where(objects.c.key.in_(some)))
+            if row[: len(meant)] == meant
         }
 
 

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic_core import to_json as encode_json
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.exc import DatabaseError
 
@@ -25,6 +26,16 @@ READ_ONLY = "certstate_read_only"
 
 BUSY_TIMEOUT_MS = 60_000
 """How long a writer waits for another one: planning a million rows keeps all others waiting for some seconds."""
+
+CACHE_KIB = 64 * 1024
+"""What a connection keeps of the file, at most: keys and ids come in no order, so each one is at another place.
+
+With SQLite's own 2 MiB a group of 500 steps does not fit, and its pages are written and read again within it.
+"""
+
+CHECKPOINT_PAGES = 8_000
+"""The write-ahead log is folded into the file at 32 MiB: at SQLite's own 4 MiB the same pages went there again and
+again, for a fifth more processor time in groups of 500 steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,12 @@ class Ledger:
 
 def now() -> str:
     """Return the wall clock as ISO 8601 in UTC, with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return to_text(datetime.now(UTC))
+
+
+def to_text(at: datetime) -> str:
+    """Return the time, which is in UTC, as the ledger writes it; such texts sort like the times."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def open_ledger(path: Path, scope: Scope, *, is_durable: bool = True, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Ledger:
@@ -164,6 +180,7 @@ def _configure(
         try:
             connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
             connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             if is_durable:
                 _make_durable(connection, path)
             else:
@@ -180,6 +197,7 @@ def _make_durable(connection: sqlite3.Connection, path: Path) -> None:
     # NORMAL can lose the last commits at power loss, and with them the intent (sqlite.org/pragma.html).
     connection.execute("PRAGMA synchronous=FULL")
     (journal,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
     if (journal, synchronous) != ("wal", 2):
         raise LedgerError(
@@ -260,7 +278,7 @@ def _ledger_error(path: Path, problem: DatabaseError) -> LedgerError:
 
 def to_json(cells: tuple[str, ...]) -> str:
     """Return the cells as the ledger keeps them."""
-    return json.dumps(cells, ensure_ascii=False, separators=(",", ":"))
+    return encode_json(cells).decode()  # 0.7 us for 14 cells, where json.dumps takes 4.9 us for the same text
 
 
 def from_json(text: str) -> tuple[str, ...]:

@@ -50,7 +50,8 @@ def row_stories(ledger: Ledger, run_id: str, row_number: int) -> list[RowStory]:
 
 def _story(connection: Connection, row: Any) -> RowStory:  # noqa: ANN401 - a row of SQLAlchemy's
     told = select(*finding_columns()).where(findings.c.row_pk == row.pk).order_by(findings.c.pk)
-    of_row = or_(events.c.row_pk == row.pk, events.c.object_pk == row.object_pk)
+    with_object = select(rows.c.pk).where(rows.c.object_pk == row.object_pk)  # of whatever run
+    of_row = or_(events.c.row_pk == row.pk, events.c.row_pk.in_(with_object))
     happened = select(events).where(of_row).order_by(events.c.pk)
     return RowStory(
         row.file,

@@ -1,6 +1,6 @@
 """The steps of rows and their objects: what each operation's outcome makes of the object. One table, one place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -10,7 +10,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    func,
     insert,
     literal,
     null,
@@ -20,6 +19,7 @@ from sqlalchemy import (
 )
 
 from pipeline.findings import Finding
+from pipeline.ledger.groups import DROP_CELLS, MOVE_OBJECTS, SET_ROWS, SET_THERE, write_lines
 from pipeline.ledger.schema import because, findings, objects, rows
 from pipeline.ledger.store import Ledger, now
 from pipeline.model import Operation, State, Transition
@@ -32,18 +32,81 @@ THERE = (State.CREATED, State.UPDATED)
 PENDING = and_(objects.c.state.in_(TO_SEND), objects.c.operation != Operation.CREATE)
 """The object is in the tenant although its update or delete never left."""
 
+SETTLED_WELL = frozenset({State.CREATED, State.UPDATED, State.ALREADY_THERE})
+"""States of a row whose cells nobody has to mend any more."""
+
 UNDER_WAY = frozenset({State.PLANNED, State.SENDING, State.UNSENT, State.UNKNOWN})
 """States that say nothing new of the object: what it was before an update or a delete, it may still be."""
 
 
 def apply_transitions(ledger: Ledger, transitions: Sequence[Transition]) -> None:
-    """Make the steps durable in one transaction, in the order given.
+    """Make the steps durable in one transaction, those of a row and of an object in the order given.
 
     Raises ValueError for a step that its operation cannot take, and writes nothing then.
     """
+    steps = [_checked(each) for each in transitions]
     with ledger.transaction() as connection:
-        for each in transitions:
-            _apply(connection, each)
+        for group in _groups(steps):
+            _write(connection, group)
+
+
+def _checked(step: Transition) -> Transition:
+    operation, state = step.row.operation, step.state
+    if (operation, state) == (Operation.UPDATE, State.CREATED):
+        return step._replace(state=State.UPDATED)  # found again after it was missing: this row did not create it
+    if state not in UNDER_WAY and (operation, state) not in OUTCOMES:
+        raise ValueError(f"row {step.row.row_pk} of the ledger: {operation} cannot end as {state}")
+    return step
+
+
+def _groups(steps: Sequence[Transition]) -> Iterator[list[Transition]]:
+    """Yield the steps in groups whose objects are written first, then their rows: no object is in one twice.
+
+    What looks at other rows than its own is a group of its own.
+    """
+    group: list[Transition] = []
+    object_pks: set[int] = set()
+    for step in steps:
+        looks_around = _move_of(step) in LOOKING_AROUND
+        if group and (looks_around or step.row.object_pk in object_pks):
+            yield group
+            group, object_pks = [], set()
+        group.append(step)
+        object_pks.add(step.row.object_pk)
+        if looks_around:
+            yield group
+            group, object_pks = [], set()
+    if group:
+        yield group
+
+
+def _write(connection: Connection, group: Sequence[Transition]) -> None:
+    # The objects before the rows, whose trigger writes the object's id into the event.
+    by_move: dict[Move, list[Transition]] = {}
+    for step in group:
+        by_move.setdefault(_move_of(step), []).append(step)
+    for move, steps in by_move.items():
+        move(connection, steps)
+    write_lines(connection, SET_ROWS, [_row_line(step) for step in group])
+    settled = [(step.row.row_pk,) for step in group if step.state in SETTLED_WELL]
+    write_lines(connection, DROP_CELLS, settled)
+    for step in group:
+        if step.finding is not None:
+            connection.execute(explain(rows.c.pk == step.row.row_pk, step.finding))
+
+
+def _row_line(step: Transition) -> tuple[Any, ...]:
+    answer = step.answer
+    return (
+        step.row.row_pk,
+        step.state.value,
+        step.attempts,
+        answer.http_status,
+        answer.graph_code or None,
+        answer.message or None,
+        answer.request_id or None,
+        answer.client_request_id or None,
+    )
 
 
 def restore_objects(connection: Connection, condition: ColumnElement[bool]) -> None:
@@ -94,35 +157,6 @@ def leave_to(connection: Connection, condition: ColumnElement[bool], run_id: str
     connection.execute(update(rows).where(rows.c.pk.in_(waiting)).values(**taken_over))
 
 
-def _apply(connection: Connection, step: Transition) -> None:
-    if (step.row.operation, step.state) == (Operation.UPDATE, State.CREATED):
-        step = step._replace(state=State.UPDATED)  # found again after it was missing: this row did not create it
-    operation, state = step.row.operation, step.state
-    move = _move_object if state in UNDER_WAY else OUTCOMES.get((operation, state))
-    if move is None:
-        raise ValueError(f"row {step.row.row_pk} of the ledger: {operation} cannot end as {state}")
-    # The object before the row, whose trigger writes the object's id into the event.
-    move(connection, step)
-    answer = step.answer
-    connection.execute(
-        SET_ROW,
-        {
-            "at_pk": step.row.row_pk,
-            "state": state,
-            "attempts": step.attempts,
-            "http_status": answer.http_status,
-            "graph_code": answer.graph_code or None,
-            "graph_message": answer.message or None,
-            "request_id": answer.request_id or None,
-            "client_request_id": answer.client_request_id or None,
-        },
-    )
-    if state in {State.CREATED, State.UPDATED, State.ALREADY_THERE}:
-        connection.execute(DROP_CELLS, {"at_pk": step.row.row_pk})
-    if step.finding is not None:
-        connection.execute(explain(rows.c.pk == step.row.row_pk, step.finding))
-
-
 def explain(condition: ColumnElement[bool], found: Finding) -> Insert:
     """Return the statement that adds the finding to the rows that have none of its code yet."""
     told = select(literal(1)).where(findings.c.row_pk == rows.c.pk, findings.c.code == found.code)
@@ -131,83 +165,72 @@ def explain(condition: ColumnElement[bool], found: Finding) -> Insert:
     return insert(findings).from_select(names, meant.where(condition, ~told.exists()))
 
 
-SET_ROW = (
-    update(rows)
-    .where(rows.c.pk == bindparam("at_pk"))
-    .values({name: bindparam(name) for name in ("state", "attempts", "http_status", "graph_code", "graph_message")})
-    .values({name: bindparam(name) for name in ("request_id", "client_request_id")})
-)
-DROP_CELLS = update(rows).where(rows.c.pk == bindparam("at_pk")).values(cells=None)
-MOVE_OBJECT = (
+Move = Callable[[Connection, Sequence[Transition]], None]
+"""What steps make of their objects."""
+
+SET_REFUSED = (
     update(objects)
     .where(objects.c.pk == bindparam("at_pk"))
-    .values({name: bindparam(name) for name in ("state", "operation", "changed_at")})
+    .values(refused_fingerprint=select(rows.c.fingerprint).where(rows.c.pk == bindparam("of_row_pk")).scalar_subquery())
 )
-OF_ROW = rows.c.pk == bindparam("of_row_pk")
-FINGERPRINT = select(rows.c.fingerprint).where(OF_ROW).scalar_subquery()
-SET_THERE = MOVE_OBJECT.values(
-    # Found again, an object stays adopted that was; a new one never was, because planning its create says so.
-    is_adopted=case((bindparam("to_adopted") == 1, 1), else_=objects.c.is_adopted),
-    graph_id=func.coalesce(bindparam("to_graph_id"), objects.c.graph_id),
-    row_pk=bindparam("of_row_pk"),
-    run_id=select(rows.c.run_id).where(OF_ROW).scalar_subquery(),
-    there_row_pk=bindparam("of_row_pk"),
-    fingerprint=FINGERPRINT,
-    refused_fingerprint=None,
-)
-SET_REFUSED = update(objects).where(objects.c.pk == bindparam("at_pk")).values(refused_fingerprint=FINGERPRINT)
 
 
-def _moved(step: Transition, state: State) -> dict[str, Any]:
-    operation = step.row.operation
-    return {"at_pk": step.row.object_pk, "state": state, "operation": operation, "changed_at": now()}
+def _move_of(step: Transition) -> Move:
+    return _move_objects if step.state in UNDER_WAY else OUTCOMES[step.row.operation, step.state]
 
 
-def _move_object(connection: Connection, step: Transition) -> None:
-    """The object goes with its row, and what is known of the tenant stays as it was."""
-    connection.execute(MOVE_OBJECT, _moved(step, step.state))
+def _move_objects(connection: Connection, steps: Sequence[Transition]) -> None:
+    """The objects go with their rows, and what is known of the tenant stays as it was."""
+    at = now()
+    write_lines(
+        connection,
+        MOVE_OBJECTS,
+        [(step.row.object_pk, step.state.value, step.row.operation.value, at) for step in steps],
+    )
 
 
-def _created(connection: Connection, step: Transition) -> None:
-    _set_there(connection, step, step.state, is_adopted=step.is_adopted)
+def _there(connection: Connection, steps: Sequence[Transition]) -> None:
+    """The tenant holds the rows' values."""
+    at = now()
+    lines = []
+    for step in steps:
+        is_found = step.state is State.ALREADY_THERE
+        state, is_adopted = (State.CREATED, True) if is_found else (step.state, step.is_adopted)
+        graph_id = step.answer.object_id or None
+        row = step.row
+        lines.append((row.object_pk, row.row_pk, state.value, row.operation.value, at, int(is_adopted), graph_id))
+    write_lines(connection, SET_THERE, lines)
 
 
-def _already_there(connection: Connection, step: Transition) -> None:
-    _set_there(connection, step, State.CREATED, is_adopted=True)
+def _refused(connection: Connection, steps: Sequence[Transition]) -> None:
+    _move_objects(connection, steps)
+    connection.execute(SET_REFUSED, [_of_row(step) for step in steps])
 
 
-def _set_there(connection: Connection, step: Transition, state: State, *, is_adopted: bool) -> None:
-    """The tenant holds the row's values."""
-    there = {
-        "to_adopted": int(is_adopted),
-        "to_graph_id": step.answer.object_id or None,
-        "of_row_pk": step.row.row_pk,
-    }
-    connection.execute(SET_THERE, _moved(step, state) | there)
+def _not_ours(connection: Connection, steps: Sequence[Transition]) -> None:
+    """Objects with the key and other values are in the tenant, which this ledger never created."""
+    _move_objects(connection, steps)
+    for step in steps:
+        connection.execute(update(objects).where(objects.c.pk == step.row.object_pk).values(graph_id=None))
 
 
-def _refused(connection: Connection, step: Transition) -> None:
-    _move_object(connection, step)
-    connection.execute(SET_REFUSED, {"at_pk": step.row.object_pk, "of_row_pk": step.row.row_pk})
+def _update_refused(connection: Connection, steps: Sequence[Transition]) -> None:
+    connection.execute(SET_REFUSED, [_of_row(step) for step in steps])
+    _restored(connection, steps)
 
 
-def _not_ours(connection: Connection, step: Transition) -> None:
-    """An object with the key and other values is in the tenant, which this ledger never created."""
-    _move_object(connection, step)
-    connection.execute(update(objects).where(objects.c.pk == step.row.object_pk).values(graph_id=None))
+def _of_row(step: Transition) -> dict[str, int]:
+    return {"at_pk": step.row.object_pk, "of_row_pk": step.row.row_pk}
 
 
-def _update_refused(connection: Connection, step: Transition) -> None:
-    connection.execute(SET_REFUSED, {"at_pk": step.row.object_pk, "of_row_pk": step.row.row_pk})
-    _restored(connection, step)
+def _restored(connection: Connection, steps: Sequence[Transition]) -> None:
+    for step in steps:
+        restore_objects(connection, objects.c.pk == step.row.object_pk)
 
 
-def _restored(connection: Connection, step: Transition) -> None:
-    restore_objects(connection, objects.c.pk == step.row.object_pk)
-
-
-def _missing(connection: Connection, step: Transition) -> None:
+def _missing(connection: Connection, steps: Sequence[Transition]) -> None:
     """The tenant has the object no more. A row that waits to change it has nothing to change."""
+    (step,) = steps
     is_object, is_owner = objects.c.pk == step.row.object_pk, objects.c.row_pk == step.row.row_pk
     waiting = select(objects.c.row_pk).where(is_object, PENDING, ~is_owner)
     message = "the object that this row was to change is missing from the tenant; import the row again"
@@ -228,22 +251,23 @@ def _missing(connection: Connection, step: Transition) -> None:
     )
 
 
-def _reversed(connection: Connection, step: Transition) -> None:
+def _reversed(connection: Connection, steps: Sequence[Transition]) -> None:
     """Every row that says it is there, in whatever run, says so no more."""
-    _move_object(connection, step)
+    (step,) = steps
+    _move_objects(connection, steps)
     is_object = objects.c.pk == step.row.object_pk
     connection.execute(update(objects).where(is_object).values(there_row_pk=None))
     said = and_(rows.c.object_pk == step.row.object_pk, rows.c.state.in_(THERE))
     connection.execute(update(rows).where(said).values(state=State.REVERSED))
 
 
-OUTCOMES: dict[tuple[Operation, State], Callable[[Connection, Transition], None]] = {
-    (Operation.CREATE, State.CREATED): _created,
-    (Operation.CREATE, State.ALREADY_THERE): _already_there,
+OUTCOMES: dict[tuple[Operation, State], Move] = {
+    (Operation.CREATE, State.CREATED): _there,
+    (Operation.CREATE, State.ALREADY_THERE): _there,
     (Operation.CREATE, State.CHANGED): _not_ours,
     (Operation.CREATE, State.REJECTED): _refused,
     (Operation.CREATE, State.MISSING): _missing,
-    (Operation.UPDATE, State.UPDATED): _created,
+    (Operation.UPDATE, State.UPDATED): _there,
     (Operation.UPDATE, State.REJECTED): _update_refused,
     (Operation.UPDATE, State.CHANGED): _restored,
     (Operation.UPDATE, State.MISSING): _missing,
@@ -252,3 +276,6 @@ OUTCOMES: dict[tuple[Operation, State], Callable[[Connection, Transition], None]
     (Operation.DELETE, State.REJECTED): _restored,
 }
 """What the outcome of an operation makes of the object, for every outcome that there is."""
+
+LOOKING_AROUND = frozenset({_missing, _reversed})
+"""What writes other rows than those of the steps."""

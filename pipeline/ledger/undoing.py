@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, or_, select, true, update
 
-from pipeline.ledger.schema import objects, rows, runs, sources
+from pipeline.ledger.schema import objects, row_bodies, row_cells, rows, runs, sources
 from pipeline.ledger.sending import PLANNED_ROW, planned_row
 from pipeline.ledger.staging import NewRun, insert_run
 from pipeline.ledger.store import Ledger, now
@@ -86,7 +86,7 @@ def _copy_source(connection: Connection, source_pk: int, run_id: str, meant: Col
     copied = select(literal(run_id), literal(0), literal(0), *same).where(sources.c.pk == source_pk)
     names = ["run_id", "rows_read", "blank_rows", *(each.name for each in same)]
     new_pk = connection.execute(insert(sources).from_select(names, copied).returning(sources.c.pk)).scalar_one()
-    kept = [TAKER.c[name] for name in ("row_number", "platform", "collection", "key", "fingerprint", "body", "cells")]
+    kept = [TAKER.c[name] for name in ("row_number", "platform", "collection", "key", "fingerprint")]
     new = {"run_id": run_id, "source_pk": new_pk, "state": State.PLANNED.value, "operation": Operation.DELETE.value}
     to_delete = (
         select(*(literal(each) for each in new.values()), TAKER.c.object_pk, *kept)
@@ -96,16 +96,31 @@ def _copy_source(connection: Connection, source_pk: int, run_id: str, meant: Col
     )
     names = [*new, "object_pk", *(each.name for each in kept)]
     planned = connection.execute(insert(rows).from_select(names, to_delete)).rowcount
+    for texts in (row_bodies, row_cells):
+        of_object = (
+            select(rows.c.pk, texts.c[texts.c.keys()[1]])
+            .join_from(rows, objects, objects.c.pk == rows.c.object_pk)
+            .join(texts, texts.c.row_pk == objects.c.there_row_pk)
+            .where(rows.c.source_pk == new_pk)
+            .order_by(rows.c.pk)
+        )
+        connection.execute(insert(texts).from_select(texts.c.keys(), of_object))
     connection.execute(update(sources).where(sources.c.pk == new_pk).values(rows_read=planned))
     return planned
 
 
 def find_open_undo(ledger: Ledger, parent_id: str) -> RunInfo | None:
     """Return the latest undo of the run that still has something to delete or to settle, or None."""
-    is_open = objects.c.state.in_([State.PLANNED, State.UNSENT, State.SENDING, State.UNKNOWN])
+    open_states = [State.PLANNED, State.UNSENT, State.SENDING, State.UNKNOWN]
+    is_open = exists().where(
+        rows.c.run_id == runs.c.id,
+        rows.c.state.in_(open_states),
+        objects.c.pk == rows.c.object_pk,
+        objects.c.row_pk == rows.c.pk,
+        objects.c.state.in_(open_states),
+    )
     query = (
         select(runs.c.id)
-        .join(objects, and_(objects.c.run_id == runs.c.id, objects.c.scope_pk == runs.c.scope_pk))
         .where(runs.c.parent_id == parent_id, runs.c.verb == "undo", is_open)
         .order_by(runs.c.number.desc())
         .limit(1)

@@ -1,19 +1,42 @@
 """What the ledger knows of a run, as a report needs it. Reads only."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, select, union
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 
 from pipeline.errors import UsageError
 from pipeline.findings import Code, Finding, Severity
-from pipeline.ledger.schema import events, findings, objects, rows, runs, scopes, sources
+from pipeline.ledger.counted import counted_by, counted_in_all
+from pipeline.ledger.schema import (
+    body_of,
+    counted_rows,
+    events,
+    findings,
+    objects,
+    row_cells,
+    rows,
+    runs,
+    scopes,
+    sources,
+)
 from pipeline.ledger.store import Ledger, from_json
 from pipeline.ledger.transitions import TO_SEND
 from pipeline.model import Answer, ReportRow, RunInfo, Scope, SourceInfo, State
 
 FETCHED_AT_ONCE = 1_000
+
+STATES = {each.value: each for each in State}
+CODES = {each.value: each for each in Code}
+SEVERITIES = {each.value: each for each in Severity}
+"""Members by their texts: found in a tenth of the time of `State(text)`."""
+
+NO_ANSWER = Answer()
+ANSWER_END = 14
+"""Columns of a report row before those of its finding."""
 
 OF_ITS_OBJECT = (State.ALREADY_THERE, State.CHANGED)
 """States whose row is told the id that its object has now."""
@@ -36,9 +59,15 @@ def find_run(ledger: Ledger, wanted: str | None, *, prefer_waiting: bool = False
     With `prefer_waiting` that is the latest one with rows to send or to settle, if there is any. Raises UsageError
     when there is no such run, or several.
     """
-    to_send = select(objects.c.run_id).where(objects.c.scope_pk == ledger.scope_pk, objects.c.state.in_(TO_SEND))
+    to_send = exists().where(
+        rows.c.run_id == runs.c.id,
+        rows.c.state.in_(TO_SEND),
+        objects.c.pk == rows.c.object_pk,
+        objects.c.row_pk == rows.c.pk,
+        objects.c.state.in_(TO_SEND),
+    )
     is_unknown = exists().where(rows.c.run_id == runs.c.id, rows.c.state == State.UNKNOWN)
-    with_waiting = union(to_send, select(runs.c.id).where(runs.c.scope_pk == ledger.scope_pk, is_unknown))
+    with_waiting = select(runs.c.id).where(runs.c.scope_pk == ledger.scope_pk, or_(to_send, is_unknown))
     query = _run_query().order_by(runs.c.number.desc())
     with ledger.reading() as connection:
         known = [_run_info(each) for each in connection.execute(query)]
@@ -97,33 +126,44 @@ def source_infos(ledger: Ledger, run_id: str) -> list[SourceInfo]:
 
 
 def route_counts(ledger: Ledger, run_id: str) -> list[RouteCount]:
-    """Return the number of the run's rows by collection and state, in the order of reading."""
+    """Return the number of the run's rows by collection and state, in the order of reading.
+
+    What is counted and not kept comes first.
+    """
     query = (
         select(rows.c.collection, rows.c.state, func.count())
         .where(rows.c.run_id == run_id)
         .group_by(rows.c.collection, rows.c.state)
         .order_by(func.min(rows.c.pk))
     )
+    counts = Counter[tuple[str, State]]()
     with ledger.reading() as connection:
-        return [RouteCount(collection, State(state), n) for collection, state, n in connection.execute(query)]
+        for collection, n in counted_by(connection, run_id, counted_rows.c.collection):
+            counts[collection, State.PLANNED] += n
+        for collection, state, n in connection.execute(query):
+            counts[collection, State(state)] += n
+    return [RouteCount(*kind, n) for kind, n in counts.items()]
 
 
 def state_counts(ledger: Ledger, run_id: str) -> dict[State, int]:
     """Return the number of the run's rows by state."""
     query = select(rows.c.state, func.count()).where(rows.c.run_id == run_id).group_by(rows.c.state)
     with ledger.reading() as connection:
-        return {State(state): n for state, n in connection.execute(query)}
+        counts = {State(state): n for state, n in connection.execute(query)}
+        if counted := counted_in_all(connection, run_id):
+            counts[State.PLANNED] = counts.get(State.PLANNED, 0) + counted
+    return counts
 
 
 def waiting_rows(ledger: Ledger, run_id: str) -> int:
     """Return the number of the run's rows that a resumed run would send: not those that a later run has taken over."""
     query = (
         select(func.count())
-        .join(objects, objects.c.row_pk == rows.c.pk)
-        .where(rows.c.run_id == run_id, objects.c.state.in_(TO_SEND), rows.c.object_pk == objects.c.pk)
+        .join(objects, and_(objects.c.pk == rows.c.object_pk, objects.c.row_pk == rows.c.pk))
+        .where(rows.c.run_id == run_id, rows.c.state.in_(TO_SEND), objects.c.state.in_(TO_SEND))
     )
     with ledger.reading() as connection:
-        return connection.execute(query).scalar_one()
+        return int(connection.execute(query).scalar_one()) + counted_in_all(connection, run_id)
 
 
 def placed_findings(ledger: Ledger, run_id: str) -> Iterator[tuple[int, int | None, Finding]]:
@@ -156,48 +196,49 @@ def file_findings(ledger: Ledger, run_id: str) -> list[tuple[int, Finding]]:
 
 def report_rows(ledger: Ledger, run_id: str, states: Sequence[State]) -> Iterator[ReportRow]:
     """Yield the run's rows in these states in the order of reading, each with its findings and its last answer."""
-    return _report_rows(ledger, run_id, rows.c.state.in_(states))
+    in_state = select(rows.c.pk).where(rows.c.run_id == run_id, rows.c.state.in_(states))
+    return _report_rows(ledger, in_state)
 
 
 def rows_with(ledger: Ledger, run_id: str, severity: Severity) -> Iterator[ReportRow]:
     """Yield the run's rows that have a finding of the severity, in the order of reading, each with all its findings."""
     found = select(findings.c.row_pk).where(findings.c.run_id == run_id, findings.c.severity == severity)
-    return _report_rows(ledger, run_id, rows.c.pk.in_(found))
+    return _report_rows(ledger, found)
 
 
-def _report_rows(ledger: Ledger, run_id: str, is_meant: ColumnElement[bool]) -> Iterator[ReportRow]:
+def _report_rows(ledger: Ledger, row_pks: Select[Any]) -> Iterator[ReportRow]:
+    cells = select(row_cells.c.cells).where(row_cells.c.row_pk == rows.c.pk).scalar_subquery()
     query = (
-        select(rows, _told_id(), *finding_columns())
+        select(
+            *(rows.c.pk, rows.c.source_pk, rows.c.row_number, rows.c.state, rows.c.collection, cells, body_of(rows)),
+            *(rows.c.attempts, rows.c.http_status, _told_id(), rows.c.graph_code, rows.c.graph_message),
+            *(rows.c.request_id, rows.c.client_request_id, *finding_columns()),
+        )
         .outerjoin(objects, objects.c.pk == rows.c.object_pk)
         .outerjoin(findings, findings.c.row_pk == rows.c.pk)
-        .where(rows.c.run_id == run_id, is_meant)
+        .where(rows.c.pk.in_(row_pks))
         .order_by(rows.c.pk, findings.c.pk)
     )
     with ledger.reading() as connection:
         found = connection.execute(query).yield_per(FETCHED_AT_ONCE)
-        for _, group in groupby(found, key=lambda each: each.pk):
-            lines = list(group)
-            yield _report_row(lines[0], lines)
+        for _, group in groupby(found, key=itemgetter(0)):
+            yield _report_row(list(group))
 
 
-def _report_row(row: Any, lines: Sequence[Any]) -> ReportRow:  # noqa: ANN401 - a row of SQLAlchemy's
+def _report_row(lines: Sequence[Any]) -> ReportRow:
+    """Return the row of the query's lines, one for each finding or a single one without."""
+    # By place, not by name: that takes SQLAlchemy longer than all else here, and a report reads a row three times.
+    _, source_pk, row_number, state, collection, cells, body, attempts, *answer = lines[0][:ANSWER_END]
     return ReportRow(
-        row.source_pk,
-        row.row_number,
-        State(row.state),
-        row.collection,
-        from_json(row.cells) if row.cells is not None else None,
-        row.body,
-        tuple(as_finding(line[-6:]) for line in lines if line.code is not None),
-        row.attempts,
-        Answer(
-            http_status=row.http_status,
-            object_id=row.told_id or "",
-            graph_code=row.graph_code or "",
-            message=row.graph_message or "",
-            request_id=row.request_id or "",
-            client_request_id=row.client_request_id or "",
-        ),
+        source_pk,
+        row_number,
+        STATES[state],
+        collection,
+        from_json(cells) if cells is not None else None,
+        body,
+        tuple([as_finding(line[ANSWER_END:]) for line in lines if line[ANSWER_END] is not None]),
+        attempts,
+        Answer(answer[0], *(text or "" for text in answer[1:])) if any(answer) else NO_ANSWER,
     )
 
 
@@ -225,8 +266,8 @@ def finding_columns() -> tuple[Any, ...]:
 
 def as_finding(values: Sequence[Any]) -> Finding:
     """Return the finding of a query over `finding_columns`."""
-    code, severity, *texts = values
-    return Finding(Code(code), Severity(severity), *texts)
+    code, severity, column, value, message, hint = values
+    return Finding(CODES[code], SEVERITIES[severity], column, value, message, hint)
 
 
 def _run_query() -> Select[Any]:

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline import __version__
 from pipeline.auth import TokenSource, app_id_of, open_token_source, scope_of
 from pipeline.config import Settings, config_hash
 from pipeline.deliver import Delivery
-from pipeline.errors import UsageError
+from pipeline.errors import LedgerError, UsageError
 from pipeline.graph import Access, Client, Timeouts, open_client
 from pipeline.interrupt import Interrupt, catch_signals
 from pipeline.ledger import (
@@ -26,13 +26,15 @@ from pipeline.ledger import (
     begin_run,
     discard_run,
     hold_lock,
+    load_pacing,
     open_ledger,
     run_info,
+    save_pacing,
     settle_leftovers,
 )
 from pipeline.load import LoadOptions
 from pipeline.log import RunLog, open_run_log
-from pipeline.model import Scope
+from pipeline.model import PacingState, Scope
 from pipeline.next_steps import Call
 from pipeline.pace import Pacer
 from pipeline.presets import Preset
@@ -43,7 +45,10 @@ from pipeline.send import Progress, SendLimits, Service
 LONGEST_LATENCY_S = 4.0
 """`concurrency: auto` keeps the quota's rate up while answers take at most so long."""
 
-MOST_WORKERS = 64
+BURST = 0.25
+"""So much of a window's quota may be in flight while a rested quota is spent: the slower the answers, the more."""
+
+FEWEST_WORKERS, MOST_WORKERS = 4, 64
 
 SHARED_QUOTA = 0.5
 """What is left of this app's quota in the longer of two times.
@@ -95,9 +100,11 @@ class Job:
     is_strict: bool = False
     aborts_on_invalid: bool = False
     most_rows: int | None = None
+    jobs: int | None = None  # processes that read text files; None: as many as there are processors, for large ones
     check_remote: bool | None = None  # None: when the ledger is new to its scope
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    wall_clock: Callable[[], float] = time.time  # seconds since 1970-01-01T00:00:00Z, which every process shares
     timeouts: Timeouts | None = None  # None: as configured
 
 
@@ -152,7 +159,33 @@ def connected(ledger: Ledger, job: Job) -> Iterator[Session]:
         )
         stack.callback(lambda: runner.run(client.aclose()))
         reads = Pacer(READ_QUOTA, READ_WINDOW_S, clock=job.clock, sleep=job.sleep)
-        yield Session(ledger, runner, tokens, app_id, client, open_pacer(job), reads, started_at)
+        pacer = stack.enter_context(_kept_pacer(ledger, app_id, job))
+        yield Session(ledger, runner, tokens, app_id, client, pacer, reads, started_at)
+
+
+@contextmanager
+def _kept_pacer(ledger: Ledger, app_id: str, job: Job) -> Iterator[Pacer]:
+    """Yield a pacer that goes on where the process before it ended, and keep what it knows for the next one."""
+    quota = job.settings.send.quota
+
+    def keep() -> None:
+        # A ledger that cannot be written stops the rows too, and says so there: what is lost here is a hint.
+        with suppress(LedgerError):
+            save_pacing(ledger, app_id, pacer.state(job.wall_clock()))
+
+    pacer = Pacer(quota.count, quota.window_s, clock=job.clock, sleep=job.sleep, on_refused=keep)
+    before = load_pacing(ledger, app_id, quota.window_s)
+    pacer.restore(before, job.wall_clock())
+    try:
+        yield pacer
+    finally:
+        if _is_other(pacer.state(job.wall_clock()), before):
+            keep()
+
+
+def _is_other(now: PacingState, before: PacingState) -> bool:
+    """Return whether the next process has to know other things than this one did. Requests have their events."""
+    return now.limit != before.limit or (bool(now.closed_until) and now.closed_until != before.closed_until)
 
 
 def new_run_id(paths: Sequence[Path], *, at: datetime | None = None) -> str:
@@ -235,6 +268,7 @@ def _delivery(
         on_progress=(job.watch.deleting if is_undo else None) or job.watch.sending,
         on_note=job.watch.note,
         log=log,
+        mode=job.settings.send.mode,
     )
 
 
@@ -244,11 +278,12 @@ def run_phase(session: Session, phase: Coroutine[Any, Any, Done]) -> Done:
 
 
 def workers_of(settings: Settings) -> int:
-    """Return how many requests may be in flight."""
+    """Return how many requests may be in flight. How many of them are, the pacer says, as it learns the latency."""
     concurrency, quota = settings.send.concurrency, settings.send.quota
     if isinstance(concurrency, int):
         return concurrency
-    return max(4, min(MOST_WORKERS, math.ceil(quota.count / quota.window_s * LONGEST_LATENCY_S)))
+    wanted = max(quota.count / quota.window_s * LONGEST_LATENCY_S, quota.count * BURST)
+    return max(FEWEST_WORKERS, min(MOST_WORKERS, math.ceil(wanted)))
 
 
 def _limits(job: Job, errors_before: int) -> SendLimits:

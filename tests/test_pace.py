@@ -1,15 +1,19 @@
-"""The pacer against a sliding-window server, in virtual time."""
+"""The pacer against sliding and fixed windows, in virtual time."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_time import run_virtually
+from virtual_time import VirtualService, run_virtually
 
-from pipeline.pace import MARGIN_S, Pacer, Slots
+from pipeline.model import PacingState
+from pipeline.pace import Pacer, Slots
+from pipeline.pace.used import GUARD_S, MARGIN_S
+from pipeline.simulator import RetryAfterForm, SimulatorSettings, Window
 
 
 def open_pacer(count: int, window_s: float) -> Pacer:
@@ -326,3 +330,324 @@ def test_the_estimate_for_a_whole_inventory() -> None:
         return open_pacer(100, 20.0).eta_s(100_000)
 
     assert run_virtually(main) == pytest.approx(999 * 20.2)
+
+
+# --- what answers tell
+
+
+@pytest.mark.parametrize("window", list(Window))
+@pytest.mark.parametrize("seed", range(3))
+def test_requests_whose_ways_differ_are_hardly_ever_refused(window: Window, seed: int) -> None:
+    """At most 0.5 %, where ways take 0.1 s and now and then several times as long."""
+    dice = random.Random(seed)  # noqa: S311 - has to be repeatable, and guards no secret
+
+    async def main() -> VirtualService:
+        service = VirtualService(SimulatorSettings(window=window), way_s=lambda: 0.1 + dice.expovariate(50))
+        await service.take_rows(open_pacer(100, 20.0), 1_000)
+        return service
+
+    service = run_virtually(main)
+
+    assert len(service.granted) == 1_000
+    assert len(service.refused) <= 5
+
+
+def test_a_margin_that_was_too_small_is_widened() -> None:
+    """After a request that came too early, a tenth of a second more is waited, and all of the answer's delay."""
+
+    async def main() -> list[float]:
+        ways_s = iter([0.5, 0.1, 0.5])
+        service = VirtualService(SimulatorSettings(quota=1), way_s=lambda: next(ways_s))
+        pacer = open_pacer(1, 20.0)
+        await service.take_rows(pacer, 2, workers=1)
+        await pacer.slot()
+        return [*service.refused, *service.granted, now()]
+
+    assert run_virtually(main) == pytest.approx([20.12, 0.5, 21.67, 21.17 + (0.55 - 0.15) + 20.1])
+
+
+def test_a_slot_comes_free_one_window_after_its_request_arrived() -> None:
+    """That is taken to be half of the time later that its answer took longer than the quickest one."""
+
+    async def main() -> list[float]:
+        pacer = open_pacer(2, 20.0)
+        for latency_s in (0.1, 0.4):
+            await pacer.slot()
+            left_at = pacer.sent()
+            await asyncio.sleep(latency_s)
+            pacer.answered(left_at)
+        sent_at: list[float] = []
+        await asyncio.gather(*(send(pacer, sent_at) for _ in range(2)))
+        return sent_at
+
+    assert run_virtually(main) == pytest.approx([20.0 + GUARD_S, 0.1 + 0.3 / 2 + 20.0 + GUARD_S])
+
+
+@pytest.mark.parametrize(("latency_s", "most"), [(0.05, 8), (0.2, 15), (2.0, 25)])
+def test_a_full_window_is_spread_over_a_small_part_of_it(latency_s: float, most: int) -> None:
+    """As many requests are in flight as that takes, at least 8 and at most a quarter of the quota."""
+
+    async def main() -> int:
+        service = VirtualService(SimulatorSettings(), latency_s=latency_s)
+        await service.take_rows(open_pacer(100, 20.0), 100, workers=64)
+        return service.most_in_flight
+
+    assert run_virtually(main) == most
+
+
+def test_requests_without_an_answer_hold_the_others_up_for_a_moment_only() -> None:
+    """Lost answers do not end the run: after a second they are not waited for."""
+
+    async def main() -> list[float]:
+        pacer = open_pacer(100, 20.0)
+        await pacer.slot()
+        left_at = pacer.sent()
+        await asyncio.sleep(0.01)
+        pacer.answered(left_at)
+        sent_at: list[float] = []
+        for _ in range(17):
+            await send(pacer, sent_at)
+        return sent_at
+
+    assert run_virtually(main) == pytest.approx([*[0.01] * 8, *[1.01] * 8, 2.01])
+
+
+# --- several slots at once
+
+
+def test_several_slots_are_granted_at_once_up_to_those_that_are_free() -> None:
+    """A batch takes what is free and does not wait for more; what it does not send goes back."""
+
+    async def main() -> list[tuple[float, int]]:
+        pacer = open_pacer(5, 10.0)
+        told = []
+        for most in (3, 3, 20):
+            granted = await pacer.slots_for(most)
+            told.append((now(), granted))
+            await asyncio.sleep(1.0)
+            pacer.sent(granted - 1)
+            pacer.give_back()
+        return told
+
+    assert run_virtually(main) == [(0.0, 3), (1.0, 3), (2.0, 1)]
+
+
+# --- refusals
+
+
+def unevenly_shared(**changed: object) -> SimulatorSettings:
+    """Return a tenant in which other apps leave half of the app's quota."""
+    return SimulatorSettings(others=150, **changed)  # type: ignore[arg-type] - the settings check them
+
+
+def sent_against(settings: SimulatorSettings, rows: int, *, latency_s: float = 0.05) -> tuple[VirtualService, int]:
+    """Return a service that took so many rows, and the limit that the pacer has found."""
+
+    async def main() -> tuple[VirtualService, int]:
+        service, pacer = VirtualService(settings, latency_s=latency_s), open_pacer(100, 20.0)
+        await service.take_rows(pacer, rows)
+        return service, pacer.slots().limit
+
+    return run_virtually(main)
+
+
+def test_what_others_leave_is_learned_from_one_refusal_and_used() -> None:
+    """A few requests were in flight when the first one was refused; the next window is used to its end."""
+    service, limit = sent_against(unevenly_shared(), 100)
+
+    assert limit == 50
+    assert [at < 1.0 for at in service.refused] == [True] * 7
+    assert [sum(20 * n <= at < 20 * n + 19 for at in service.granted) for n in range(2)] == [50, 50]
+
+
+@pytest.mark.parametrize("form", [RetryAfterForm.SECONDS, RetryAfterForm.ABSENT])
+@pytest.mark.parametrize("refusals_count", [False, True])
+def test_a_share_is_probed_now_and_then_only(form: RetryAfterForm, refusals_count: bool) -> None:
+    """Refusals stay few, whether they count against the quota or not, and whether Retry-After comes or not."""
+    service, _ = sent_against(unevenly_shared(retry_after=form, refusals_count=refusals_count), 1_000)
+
+    assert len(service.granted) == 1_000
+    assert len(service.refused) <= 20
+    assert service.granted[-1] <= 415.0
+
+
+def test_the_full_quota_comes_back_when_the_others_are_gone() -> None:
+    """A probe is granted then, and more and more until the window is full, within a few windows."""
+    service, limit = sent_against(unevenly_shared(others_s=130.0), 900)
+
+    assert limit == 100
+    assert len(service.refused) <= 10
+    # Seven windows of 50; then, after at most four windows, 100 in each.
+    assert service.granted[-1] <= 130.0 + 4 * 20.0 + (900 - 350 - 200) / 100 * 20.0
+
+
+@pytest.mark.parametrize(("seconds", "rows", "limit"), [(1.0, 60, 100), (20.0, 60, 60), (20.0, 1, 25)])
+def test_a_refusal_lowers_the_limit_when_the_service_asks_for_a_long_wait(
+    seconds: float, rows: int, limit: int
+) -> None:
+    """Not for a passing one; and never by more than three quarters at once."""
+
+    async def main() -> int:
+        pacer = open_pacer(100, 20.0)
+        for _ in range(rows):
+            await pacer.slot()
+            left_at = pacer.sent()
+            await asyncio.sleep(0.01)
+            pacer.answered(left_at)
+        await pacer.slot()
+        pacer.refused(pacer.sent())
+        await pacer.pause(seconds)
+        return pacer.slots().limit
+
+    assert run_virtually(main) == limit
+
+
+def test_a_second_refusal_without_a_grant_in_between_lowers_the_limit_too() -> None:
+    """A service that does not say how long to wait is tried with one request, and believed when that is refused."""
+
+    async def main() -> list[int]:
+        pacer = open_pacer(100, 20.0)
+        for _ in range(40):
+            await pacer.slot()
+            pacer.answered(pacer.sent())
+        limits = []
+        for _ in range(2):
+            await pacer.slot()
+            pacer.refused(pacer.sent())
+            await pacer.pause(1.5)
+            limits.append(pacer.slots().limit)
+        return limits
+
+    assert run_virtually(main) == [100, 40]
+
+
+def test_refusals_of_requests_that_left_before_the_first_one_came_are_one_refusal() -> None:
+    """The state is worth keeping once then, not once for each worker."""
+    kept: list[int] = []
+
+    async def main() -> int:
+        pacer = Pacer(10, 20.0, clock=now, sleep=asyncio.sleep, on_refused=lambda: kept.append(1))
+        granted = [await pacer.slots_for(5) for _ in range(2)]
+        left_at = [pacer.sent(count) for count in granted]
+        await asyncio.sleep(0.1)
+        for _ in range(5):
+            pacer.answered(left_at[0])
+        for _ in range(5):
+            pacer.refused()
+            await pacer.pause(20.0)
+        return pacer.slots().limit
+
+    assert (run_virtually(main), kept) == (5, [1])
+
+
+def test_after_a_refusal_requests_go_one_by_one_first() -> None:
+    """Each one that is granted lets one more be in flight."""
+
+    async def main() -> list[float]:
+        pacer = open_pacer(100, 20.0)
+        await pacer.slot()
+        pacer.refused(pacer.sent())
+        await pacer.pause(1.0)
+        sent_at: list[float] = []
+
+        async def work() -> None:
+            await pacer.slot()
+            left_at = pacer.sent()
+            sent_at.append(left_at)
+            await asyncio.sleep(1.0)
+            pacer.answered(left_at)
+
+        await asyncio.gather(*(work() for _ in range(7)))
+        return sent_at
+
+    assert run_virtually(main) == [1.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0]
+
+
+# --- across processes
+
+WALL_S = 1_795_500_000.0
+
+
+def restored(state: PacingState, requests: int, *, at_s: float = WALL_S) -> list[float]:
+    """Return when a pacer of 3 per 20 s that goes on at the wall clock's `at_s` sends so many requests."""
+
+    async def main() -> list[float]:
+        pacer = open_pacer(3, 20.0)
+        pacer.restore(state, at_s)
+        sent_at: list[float] = []
+        for _ in range(requests):
+            await send(pacer, sent_at)
+        return sent_at
+
+    return run_virtually(main)
+
+
+def test_a_pacer_goes_on_where_the_one_before_it_ended() -> None:
+    """Slots that an earlier process used come free when they would have then, and half a second."""
+    state = PacingState(sent=(WALL_S - 19.0, WALL_S - 5.0))
+
+    assert restored(state, 3) == pytest.approx([0.0, 1.52, 15.52])
+
+
+def test_times_in_the_future_or_older_than_a_window_are_dropped() -> None:
+    """A clock that was set back must not stop the run, and an old run must not slow it down."""
+    state = PacingState(sent=(WALL_S - 20.1, WALL_S + 1.0), closed_until=WALL_S + 4_000.0)
+
+    assert restored(state, 3) == [0.0, 0.0, 0.0]
+
+
+def test_a_wait_that_the_service_asked_for_is_kept() -> None:
+    """It ends when it would have ended for the process that was told."""
+    assert restored(PacingState(closed_until=WALL_S + 7.0), 2) == [7.0, 7.0]
+
+
+def test_a_limit_that_was_found_before_is_tried_for_more_at_once() -> None:
+    """So it costs next to nothing when the others are gone by now."""
+
+    async def main() -> tuple[VirtualService, int]:
+        service, pacer = VirtualService(SimulatorSettings()), open_pacer(100, 20.0)
+        pacer.restore(PacingState(limit=50.0), WALL_S)
+        await service.take_rows(pacer, 100)
+        return service, pacer.slots().limit
+
+    service, limit = run_virtually(main)
+
+    assert (limit, service.refused) == (100, [])
+    assert service.granted[-1] < 3.0
+
+
+def test_what_became_of_an_earlier_processs_requests_says_nothing_of_the_limit() -> None:
+    """They may have been refused, so they do not raise the limit that was found."""
+
+    async def main() -> int:
+        pacer = open_pacer(10, 20.0)
+        pacer.restore(PacingState(sent=(WALL_S - 1.0,) * 5, limit=5.0), WALL_S)
+        await pacer.slot()
+        pacer.answered(pacer.sent())
+        return pacer.slots().limit
+
+    assert run_virtually(main) == 5
+
+
+def test_the_state_tells_what_the_next_process_has_to_know() -> None:
+    """When requests left, until when the service is closed, and how many it grants."""
+
+    async def main() -> list[PacingState]:
+        pacer = open_pacer(3, 20.0)
+        states = [pacer.state(WALL_S)]
+        for _ in range(2):
+            await send(pacer, [])
+            await asyncio.sleep(1.0)
+        await pacer.pause(3.0)
+        states.append(pacer.state(WALL_S + 2.0))
+        await asyncio.sleep(3.0)
+        await pacer.slot()
+        pacer.refused(pacer.sent())
+        await pacer.pause(20.0)
+        return [*states, pacer.state(WALL_S + 5.0)]
+
+    fresh, unreached, refused = run_virtually(main)
+
+    assert fresh == PacingState()
+    assert unreached == PacingState(sent=(WALL_S, WALL_S + 1.0))  # no connection is no word of the service
+    assert refused == PacingState(sent=(WALL_S, WALL_S + 1.0), closed_until=WALL_S + 25.0, limit=1)

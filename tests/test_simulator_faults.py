@@ -82,6 +82,18 @@ def test_others(others: int, left: int) -> None:
         assert simulator.state().created == left
 
 
+def test_others_are_there_for_a_while() -> None:
+    """They take their part from the first write on; after that the app has its quota again."""
+    clock = Clock()
+
+    with talking(SimulatorSettings(quota=3, tenant_quota=3, others=2, others_s=30), clock) as (client, _):
+        assert [create(client, number).status_code for number in range(2)] == [201, 429]
+        clock.now_s += 29.9
+        assert [create(client, number).status_code for number in range(1, 3)] == [201, 429]
+        clock.now_s += 0.1
+        assert [create(client, number).status_code for number in range(2, 5)] == [201, 201, 429]
+
+
 def test_every_write_counts() -> None:
     """POST, PATCH, PUT and DELETE use a slot whatever they are answered; GET uses none and goes on."""
     with talking(SimulatorSettings(quota=4)) as (client, _):

@@ -19,7 +19,8 @@ class _Share:
 class Quota:
     """Counts requests of one kind against the app's quota and, where there is one, that of all apps together.
 
-    Graph applies both limits together: the first that is reached throttles (throttling.md).
+    Graph applies both limits together: the first that is reached throttles (throttling.md). What apps elsewhere use of
+    the second is taken off it, for as long as the settings say, counted from the first request.
     """
 
     def __init__(
@@ -27,13 +28,16 @@ class Quota:
     ) -> None:
         self._per_app = per_app
         self._for_all = None if for_all is None else _Share(for_all)
+        self._for_all_at_rest = for_all
         self._settings = settings
         self._clock = clock
+        self._began_s: float | None = None  # the first request
         self._apps: dict[str, _Share] = {}
 
     def wait_s(self, app: str) -> float:
         """Return the seconds until this app may ask again; 0 when it may now. A quota of 0 waits for ever anew."""
         now_s = self._clock()
+        self._share_with_others(now_s)
         return max(self._share_wait_s(share, now_s) for share in self._shares(app))
 
     def spend(self, app: str) -> None:
@@ -41,6 +45,14 @@ class Quota:
         now_s = self._clock()
         for share in self._shares(app):
             share.sent_s.append(now_s)
+
+    def _share_with_others(self, now_s: float) -> None:
+        if self._for_all is None or self._for_all_at_rest is None:
+            return
+        if self._began_s is None:
+            self._began_s = now_s
+        are_there = now_s - self._began_s < self._settings.others_s
+        self._for_all.allowed = max(0, self._for_all_at_rest - self._settings.others * are_there)
 
     def _shares(self, app: str) -> tuple[_Share, ...]:
         own = self._apps.setdefault(app, _Share(self._per_app))
@@ -62,8 +74,8 @@ class Quota:
 
 
 def write_quota(settings: SimulatorSettings, clock: Callable[[], float]) -> Quota:
-    """Return the quota of POST, PUT, PATCH and DELETE. What the tenant's other apps use is taken off theirs."""
-    return Quota(settings.quota, max(0, settings.tenant_quota - settings.others), settings, clock)
+    """Return the quota of POST, PUT, PATCH and DELETE."""
+    return Quota(settings.quota, settings.tenant_quota, settings, clock)
 
 
 def read_quota(settings: SimulatorSettings, clock: Callable[[], float]) -> Quota:

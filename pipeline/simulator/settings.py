@@ -190,6 +190,7 @@ class SimulatorSettings:
     window_s: float = 20.0
     tenant_quota: int = 200  # writes per window for all apps together
     others: int = 0  # writes of the tenant's quota that apps elsewhere use up in each window
+    others_s: float = math.inf  # for so long, from the first write on
     read_quota: int = 1000  # GETs per window for one app; an item of a batch is one
     window: Window = Window.SLIDING
     refusals_count: bool = False  # a refused request uses a slot as well: trying too early makes the wait longer
@@ -215,6 +216,7 @@ class SimulatorSettings:
             "quota": 0,
             "tenant_quota": 0,
             "others": 0,
+            "others_s": 0,
             "read_quota": 0,
             "latency_s": 0,
             "read_delay_s": 0,

@@ -22,7 +22,7 @@ from pipeline.ledger import (
     unknown_rows,
 )
 from pipeline.log import RunLog
-from pipeline.model import Operation, PlannedRow, RemoteCheck, SendStats, State, Stop, StopReason
+from pipeline.model import Operation, PlannedRow, RemoteCheck, SendMode, SendStats, State, Stop, StopReason
 from pipeline.reconcile import GAP_OF_SETTLE, Reader, Settled, check_remote, settle_unknown
 from pipeline.send import GRACE_S, OUTAGE_S, Progress, Round, RoundEnd, SendLimits, Service, Tally, send_round
 
@@ -69,6 +69,7 @@ class Delivery:
     on_note: Callable[[str], None]
     log: RunLog
     grace_s: float = GRACE_S
+    mode: SendMode = SendMode.SINGLE
 
 
 async def prepare(job: Delivery, *, updates: bool, may_wait: bool = True) -> Prepared:
@@ -151,6 +152,7 @@ async def _send_round(job: Delivery, tally: Tally, opened: frozenset[str], *, is
         job.ledger,
         job.run_id,
         job.service,
+        mode=job.mode,
         tally=tally,
         open_collections=opened,
         workers=job.workers,

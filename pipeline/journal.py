@@ -12,14 +12,18 @@ class Journal:
 
     def __init__(self, write_all: Callable[[Sequence[Transition]], None]) -> None:
         self._write_all = write_all
-        self._waiting: list[tuple[Transition, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Sequence[Transition], asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     async def write(self, step: Transition) -> None:
         """Return when the step is durable. Raises what the ledger raised for its group."""
+        await self.write_all([step])
+
+    async def write_all(self, steps: Sequence[Transition]) -> None:
+        """Return when the steps are durable, all in one commit. Raises what the ledger raised for their group."""
         done = asyncio.get_running_loop().create_future()
-        self._waiting.append((step, done))
+        self._waiting.append((steps, done))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_groups())
         await done
@@ -35,7 +39,8 @@ class Journal:
         while self._waiting:
             group, self._waiting = self._waiting, []
             try:
-                await loop.run_in_executor(self._thread, self._write_all, [step for step, _ in group])
+                steps = [step for steps, _ in group for step in steps]
+                await loop.run_in_executor(self._thread, self._write_all, steps)
             except BaseException as problem:  # noqa: BLE001 - handed on to everybody who waits for this group
                 for _, done in group:
                     if not done.done():

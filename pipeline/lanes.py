@@ -1,6 +1,7 @@
 """Which planned row goes next: one lane for each collection and operation, and a canary ahead of each lane."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
@@ -49,33 +50,59 @@ class Lane:
             self._is_drained = not self._waiting
         return bool(self._waiting)
 
-    def take(self) -> PlannedRow:
-        """Return the next row; it is the canary unless the lane is open."""
-        row = self._waiting.popleft()
-        self._last_pk = row.row_pk
+    def take(self, most: int) -> list[PlannedRow]:
+        """Return the next rows, at most so many; unless the lane is open, it is one, the canary."""
+        taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)) if self.is_open else 1)]
+        self._last_pk = taken[-1].row_pk
         self.has_canary = not self.is_open
-        return row
+        return taken
 
 
 class Lanes:
-    """All lanes of a run, in the order of reading. A lane goes by the name that `lane_of` gives it."""
+    """All lanes of a run, in the order of reading. A lane goes by the name that `lane_of` gives it.
 
-    def __init__(self, names: Sequence[str], fetch: FetchRows, open_collections: Collection[str] = frozenset()) -> None:
+    At most `most_rows` go in all, however many ask for them at a time.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        fetch: FetchRows,
+        open_collections: Collection[str] = frozenset(),
+        most_rows: int | None = None,
+    ) -> None:
         self._lanes = {each: Lane(each, fetch, is_open=each in open_collections) for each in names}
         self._opened = set(open_collections)
+        self._left = math.inf if most_rows is None else most_rows
         self._changed = asyncio.Event()
 
-    async def next_row(self) -> PlannedRow | None:
-        """Return the next row that may go, or None when none is left. Waits while only canaries are out."""
+    async def next_rows(self, most: int = 1) -> list[PlannedRow]:
+        """Return the next rows that may go together, at most so many; none when none is left.
+
+        A canary goes alone. Waits while only canaries are out.
+        """
         while True:
             left = [lane for lane in self._lanes.values() if not lane.is_stopped and lane.has_rows()]
-            for lane in left:
-                if lane.is_open or not lane.has_canary:
-                    return lane.take()
-            if not left:
-                return None
+            if not left or not self._left:
+                return []
+            taken = self._take(left, int(min(most, self._left)))
+            if taken:
+                self._left -= len(taken)
+                return taken
             self._changed.clear()
             await self._changed.wait()
+
+    def _take(self, lanes: Sequence[Lane], most: int) -> list[PlannedRow]:
+        taken: list[PlannedRow] = []
+        for lane in lanes:
+            if lane.is_open:
+                while len(taken) < most and lane.has_rows():
+                    taken += lane.take(most - len(taken))
+            elif not lane.has_canary:
+                return taken or lane.take(1)
+            if len(taken) == most:
+                break
+        return taken
 
     @property
     def open_collections(self) -> frozenset[str]:

@@ -8,9 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-import httpx
-
-from pipeline.graph import Sent, Timeouts, open_client, write
+from pipeline.graph import Client, Sent, Timeouts, open_client, write
 from pipeline.model import Answer, Operation
 
 COLLECTION = "deviceManagement/deviceConfigurations/6a1f/microsoft.graph.iosScepCertificateProfile/states"
@@ -176,9 +174,7 @@ class Caller:
         return self.stop_after is not None and len(self.ids) >= self.stop_after
 
 
-async def post(
-    client: httpx.AsyncClient, caller: Caller, path: str = COLLECTION, operation: Operation = Operation.CREATE
-) -> Sent:
+async def post(client: Client, caller: Caller, path: str = COLLECTION, operation: Operation = Operation.CREATE) -> Sent:
     return await write(
         client,
         operation,

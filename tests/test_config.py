@@ -647,7 +647,7 @@ def test_config_keys_have_meanings() -> None:
         "tenant.graph_url",
         "auth.method",
     ]
-    assert len({each.name for each in keys}) == len(keys) == 36
+    assert len({each.name for each in keys}) == len(keys) == 37
     assert [each for each in keys if not each.meaning or "\n" in each.meaning] == []
 
 

@@ -166,7 +166,6 @@ def test_a_page_is_asked_for_with_exactly_these_headers_and_no_query() -> None:
         "authorization": f"Bearer {TOKEN}",
         "accept": "application/json",
         "accept-encoding": seen.headers["accept-encoding"],
-        "connection": "keep-alive",
         "prefer": "include-unknown-enum-members",
         "user-agent": "certstate",
     }

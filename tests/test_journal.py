@@ -84,6 +84,20 @@ def test_a_write_returns_only_when_its_own_group_is_durable() -> None:
     asyncio.run(main())
 
 
+def test_steps_that_are_handed_in_together_are_in_one_commit() -> None:
+    """Those of a batch: all are durable, or none."""
+
+    async def main() -> list[list[int]]:
+        disk = Disk()
+        disk.gate.set()
+        journal = Journal(disk.write_all)
+        await asyncio.gather(journal.write_all([step(1), step(2)]), journal.write_all([step(3)]))
+        await journal.close()
+        return disk.groups
+
+    assert asyncio.run(main()) == [[1, 2, 3]]
+
+
 def test_a_write_after_a_rest_is_written_too() -> None:
     """The writer starts again when it had nothing to do."""
 

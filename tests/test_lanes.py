@@ -39,8 +39,8 @@ def open_lanes(collections: Sequence[str]) -> Lanes:
 
 
 async def next_pk(lanes: Lanes) -> int | None:
-    row = await lanes.next_row()
-    return row.row_pk if row else None
+    row = await lanes.next_rows()
+    return row[0].row_pk if row else None
 
 
 async def is_waiting(task: "asyncio.Task[int | None]") -> bool:
@@ -61,6 +61,34 @@ def test_the_first_row_of_a_collection_goes_alone_until_it_is_created() -> None:
 
         assert lanes.settle(IOS_A, Verdict.CREATED) == ""
         assert [await second, await next_pk(lanes), await next_pk(lanes), await next_pk(lanes)] == [2, 3, 4, None]
+
+    run_virtually(main)
+
+
+def pks(rows: Sequence[PlannedRow]) -> list[int]:
+    return [row.row_pk for row in rows]
+
+
+def test_rows_that_may_go_together_come_together_and_a_canary_comes_alone() -> None:
+    """Rows of open collections share a group, in the order of their collections, and a canary ends one."""
+
+    async def main() -> None:
+        lanes = open_lanes([IOS_A] * 4 + [IOS_B] * 3 + [MAC_A] * 3)
+        assert [pks(await lanes.next_rows(20)) for _ in range(3)] == [[1], [5], [8]]
+        lanes.settle(IOS_A, Verdict.CREATED)
+        lanes.settle(IOS_B, Verdict.CREATED)
+        lanes.settle(MAC_A, Verdict.REJECTED)
+        assert [pks(await lanes.next_rows(4)) for _ in range(3)] == [[2, 3, 4, 6], [7], [9]]
+
+    run_virtually(main)
+
+
+def test_no_more_rows_are_given_out_than_the_run_may_send() -> None:
+    """However many workers ask, and however many rows they ask for."""
+
+    async def main() -> None:
+        lanes = Lanes((IOS_A,), fetching(rows_of([IOS_A] * 9), 9), frozenset({IOS_A}), 5)
+        assert [pks(await lanes.next_rows(3)) for _ in range(3)] == [[1, 2, 3], [4, 5], []]
 
     run_virtually(main)
 
@@ -108,7 +136,7 @@ def test_three_failed_canaries_are_a_reason_to_stop_their_collection_and_no_othe
         lanes = open_lanes([IOS_A] * 5 + [IOS_B] * 2)
         said = []
         for _ in range(MOST_FAILED_CANARIES):
-            await lanes.next_row()
+            await lanes.next_rows()
             said.append(lanes.settle(IOS_A, Verdict.REJECTED))
         assert said == ["", "", ALL_FAILED]
         lanes.stop(IOS_A, with_route=False)
@@ -124,7 +152,7 @@ def test_a_collection_that_opened_is_never_stopped_by_failures() -> None:
 
     async def main() -> None:
         lanes = open_lanes([IOS_A] * 6)
-        await lanes.next_row()
+        await lanes.next_rows()
         lanes.settle(IOS_A, Verdict.CREATED)
         for pk in range(2, 7):
             assert await next_pk(lanes) == pk
@@ -167,7 +195,7 @@ def test_workers_that_wait_for_a_canary_wake_when_its_collection_stops() -> None
 
     async def main() -> list[int | None]:
         lanes = open_lanes([IOS_A] * 9)
-        await lanes.next_row()
+        await lanes.next_rows()
         waiting = [asyncio.create_task(next_pk(lanes)) for _ in range(4)]
         assert all([await is_waiting(each) for each in waiting])
         lanes.stop(IOS_A, with_route=False)
@@ -181,7 +209,7 @@ def test_one_waiting_worker_takes_the_next_canary_and_the_others_wait_on() -> No
 
     async def main() -> None:
         lanes = open_lanes([IOS_A] * 9)
-        await lanes.next_row()
+        await lanes.next_rows()
         waiting = [asyncio.create_task(next_pk(lanes)) for _ in range(3)]
         await is_waiting(waiting[0])
         lanes.settle(IOS_A, Verdict.REJECTED)
@@ -224,10 +252,10 @@ def test_a_collection_that_is_used_up_is_not_read_again() -> None:
             return fetch(collection, after_pk)
 
         lanes = Lanes([IOS_A], fetch_and_tell)
-        await lanes.next_row()
+        await lanes.next_rows()
         lanes.settle(IOS_A, Verdict.CREATED)
         for _ in range(10):
-            await lanes.next_row()
+            await lanes.next_rows()
         return asked
 
     assert run_virtually(main) == [(IOS_A, 0), (IOS_A, 2), (IOS_A, 3)]
@@ -261,7 +289,8 @@ def test_several_workers_get_each_row_once_and_in_order(
     stopped: set[str] = set()
 
     async def work(lanes: Lanes) -> None:
-        while (row := await lanes.next_row()) is not None:
+        while taken := await lanes.next_rows():
+            (row,) = taken
             collection = row.collection
             assert collection not in stopped
             assert collection in opened or not under_way[collection], "a second row beside the canary"
@@ -312,7 +341,7 @@ def test_a_collection_that_was_open_needs_no_canary_in_the_next_round() -> None:
 
     async def main() -> None:
         first = open_lanes([IOS_A, MAC_A])
-        await first.next_row()
+        await first.next_rows()
         first.settle(IOS_A, Verdict.UPDATED)
         assert first.open_collections == frozenset({IOS_A})
 

@@ -5,166 +5,21 @@ import math
 import signal
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 from import_cases import IOS, MACOS, PLATFORMS, FastTime, Site, cells_of, devices
+from sending_cases import HeldBack, Traffic, planned, said, sent
 from sqlalchemy import event
 
-from pipeline.deliver import Delivery, SendResult, deliver
+from pipeline.deliver import SendResult
 from pipeline.errors import LedgerError, PreflightError
-from pipeline.graph import Access, Timeouts, open_client
+from pipeline.graph.client import Request
 from pipeline.interrupt import Interrupt
-from pipeline.ledger import Ledger
-from pipeline.log import RunLog, open_run_log
-from pipeline.model import State, Stop, StopReason
-from pipeline.pace import Pacer
-from pipeline.reconcile import Reader
-from pipeline.send import Progress, SendLimits, Service
+from pipeline.model import SendMode, State, Stop, StopReason
+from pipeline.send import Progress, SendLimits
 from pipeline.simulator import Fault, RunningSimulator, Simulator, SimulatorSettings, SimulatorState, running
-
-Hook = Callable[[Any], Awaitable[None]]
-
-
-async def any_token() -> str:
-    return "t1"
-
-
-async def no_other_token(refused: str) -> str:
-    raise PreflightError(f"{refused} was refused")
-
-
-@dataclass
-class Sending:
-    """One call of `send_planned`, with what a test wants to be otherwise."""
-
-    ledger: Ledger
-    service_root: str
-    folder: Path
-    time: FastTime = field(default_factory=FastTime)
-    workers: int = 4
-    limits: SendLimits = field(default_factory=SendLimits)
-    interrupt: Interrupt = field(default_factory=Interrupt)
-    token: Callable[[], Awaitable[str]] = any_token
-    refresh: Callable[[str], Awaitable[str]] = no_other_token
-    on_progress: Callable[[Progress], None] = lambda _: None
-    on_note: Callable[[str], None] = lambda _: None
-    quota: tuple[int, float] = (1_000_000, 20.0)
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    hooks: dict[str, list[Hook]] = field(default_factory=dict)
-    log: RunLog | None = None
-    settle_s: float = 120.0
-    grace_s: float = 30.0
-
-    async def __call__(self) -> SendResult:
-        """Send, and return how it ended."""
-        client = open_client(self.service_root, connections=self.workers, timeouts=self.timeouts)
-        client.event_hooks = {each: [*hooks, *self.hooks.get(each, ())] for each, hooks in client.event_hooks.items()}
-        pacer = Pacer(*self.quota, clock=self.time.clock, sleep=self.time.sleep)
-        reads = Pacer(1_000_000, 20.0, clock=self.time.clock, sleep=self.time.sleep)
-
-        async def read_slot() -> None:
-            await reads.slot()
-            reads.sent()
-
-        access = Access(self.token, self.refresh, read_slot, reads.pause, self.interrupt.gently.is_set)
-        async with client:
-            with open_run_log(self.folder / "run.log") as log:
-                return await deliver(
-                    Delivery(
-                        ledger=self.ledger,
-                        run_id="run",
-                        service=Service(client, self.token, self.refresh, pacer, access),
-                        reader=Reader(client, access, self.time.clock, self.time.sleep, self.settle_s, log),
-                        workers=self.workers,
-                        limits=self.limits,
-                        interrupt=self.interrupt,
-                        clock=self.time.clock,
-                        sleep=self.time.sleep,
-                        started_at=self.time.clock(),
-                        on_progress=self.on_progress,
-                        on_note=self.on_note,
-                        log=self.log or log,
-                        grace_s=self.grace_s,
-                    )
-                )
-
-
-@contextmanager
-def planned(
-    site: Site,
-    service_root: str,
-    rows: list[dict[str, str]],
-    **options: Any,  # noqa: ANN401 - fields of `Sending`
-) -> Iterator[Sending]:
-    """Yield the sending of the rows, planned in a ledger of their own."""
-    with site.planned(service_root, rows) as (ledger, _):
-        yield Sending(ledger, service_root, site.folder, **({"time": site.time} | options))
-
-
-def sent(
-    site: Site,
-    settings: SimulatorSettings,
-    rows: list[dict[str, str]],
-    **options: Any,  # noqa: ANN401 - as above
-) -> tuple[SendResult, SimulatorState]:
-    """Send the rows to a simulator; return how it ended and what the simulator counted."""
-    with running(settings) as simulator, planned(site, simulator.service_root, rows, **options) as sending:
-        result = asyncio.run(sending())
-        return result, simulator.state()
-
-
-def said(site: Site) -> list[tuple[str, str | None]]:
-    """Return (state, the service's or our message) of each row in the order of reading."""
-    return [(state, message) for state, message in site.select("SELECT state, graph_message FROM rows ORDER BY pk")]
-
-
-class Traffic:
-    """Counts the requests that are on their way, as the client sees them."""
-
-    def __init__(self) -> None:
-        self.now: Counter[str] = Counter()
-        self.seen: list[tuple[str, int]] = []  # (path, requests to it that were on their way when it left)
-
-    async def left(self, request: httpx.Request) -> None:
-        """Take note of a request."""
-        path = request.url.path
-        self.seen.append((path, self.now[path]))
-        self.now[path] += 1
-
-    async def came(self, response: httpx.Response) -> None:
-        """Take note of an answer."""
-        self.now[response.request.url.path] -= 1
-
-    @property
-    def hooks(self) -> dict[str, list[Hook]]:
-        """The hooks of an httpx client that count."""
-        return {"request": [self.left], "response": [self.came]}
-
-
-class HeldBack:
-    """Holds back all answers after the second until it is told to let them go: so many rows are under way then."""
-
-    def __init__(self) -> None:
-        self.let_go = asyncio.Event()
-        self._answers = 0
-
-    async def came(self, _response: httpx.Response) -> None:
-        """Keep the answer from the sender."""
-        self._answers += 1
-        if self._answers > 2:
-            await self.let_go.wait()
-
-    @property
-    def hooks(self) -> dict[str, list[Hook]]:
-        """The hooks of an httpx client that hold back."""
-        return {"response": [self.came]}
-
 
 # --- canaries
 
@@ -194,12 +49,13 @@ def test_each_collection_has_its_own_canary(site: Site) -> None:
     assert Counter(path for path, _ in paths) == {IOS: 3, MACOS: 3}
 
 
-def test_three_failed_canaries_stop_their_collection_only(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_three_failed_canaries_stop_their_collection_only(site: Site, mode: SendMode) -> None:
     """After three rows without a created one a collection is left unsent, with the reason; the others go on."""
     rows = [*devices(5), *devices(2, first=6, devicePlatform="macOS")]
     script = (Fault.BAD_REQUEST_400, Fault.UNPROCESSABLE_422, Fault.TOO_LARGE_413)
 
-    result, state = sent(site, SimulatorSettings(script=script), rows, workers=1)
+    result, state = sent(site, SimulatorSettings(script=script), rows, workers=1, mode=mode)
 
     why = (
         "the first 3 rows of this collection were refused or got no usable answer, the last with: "
@@ -237,9 +93,10 @@ def test_how_far_a_stop_reaches(site: Site, fault: Fault, created: int) -> None:
     }
 
 
-def test_a_tenant_that_forbids_it_gets_one_request(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_a_tenant_that_forbids_it_gets_one_request(site: Site, mode: SendMode) -> None:
     """A 403 ends everything: no further row leaves, all are unsent, none is unknown."""
-    result, state = sent(site, SimulatorSettings(script=(Fault.FORBIDDEN_403,)), devices(20))
+    result, state = sent(site, SimulatorSettings(script=(Fault.FORBIDDEN_403,)), devices(20), mode=mode)
 
     assert (result.stop and result.stop.reason, state.writes) == (StopReason.PREFLIGHT, 1)
     assert site.object_states() == {"unsent": 20}
@@ -248,21 +105,23 @@ def test_a_tenant_that_forbids_it_gets_one_request(site: Site) -> None:
 # --- limits and thresholds
 
 
-def test_a_limit_holds_for_all_workers_together(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_a_limit_holds_for_all_workers_together(site: Site, mode: SendMode) -> None:
     """`--limit 7` sends seven rows however many workers and collections there are; the others stay planned."""
     rows = [cells_of(number, devicePlatform=("iOS", "macOS", "android")[number % 3]) for number in range(1, 31)]
 
-    result, state = sent(site, SimulatorSettings(), rows, workers=16, limits=SendLimits(most_rows=7))
+    result, state = sent(site, SimulatorSettings(), rows, workers=16, limits=SendLimits(most_rows=7), mode=mode)
 
     assert (result.stop, state.writes) == (None, 7)
     assert site.object_states() == {"created": 7, "planned": 23}
 
 
-def test_refused_rows_count_against_the_limit(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_refused_rows_count_against_the_limit(site: Site, mode: SendMode) -> None:
     """A row that is refused has been sent, so `--limit` counts it."""
     settings = SimulatorSettings(script=(Fault.BAD_REQUEST_400, Fault.BAD_REQUEST_400))
 
-    _, state = sent(site, settings, devices(10), workers=4, limits=SendLimits(most_rows=3))
+    _, state = sent(site, settings, devices(10), workers=4, limits=SendLimits(most_rows=3), mode=mode)
 
     assert state.writes == 3
     assert site.object_states() == {"created": 1, "rejected": 2, "planned": 7}
@@ -293,12 +152,18 @@ def test_a_share_of_errors_says_nothing_before_the_fiftieth_answer(site: Site) -
     assert site.object_states() == {"created": 25, "rejected": 25, "unsent": 10}
 
 
-def test_an_allowed_share_of_errors_ends_nothing(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_an_allowed_share_of_errors_ends_nothing(site: Site, mode: SendMode) -> None:
     """As many errors as the percentage allows are let through."""
     script = (Fault.NONE, Fault.NONE, Fault.NONE, Fault.NONE, Fault.BAD_REQUEST_400) * 12
 
     result, _ = sent(
-        site, SimulatorSettings(script=script), devices(60), workers=1, limits=SendLimits(max_errors_percent=20.0)
+        site,
+        SimulatorSettings(script=script),
+        devices(60),
+        workers=1,
+        limits=SendLimits(max_errors_percent=20.0),
+        mode=mode,
     )
 
     assert result.stop is None
@@ -352,7 +217,7 @@ def test_unknown_rows_are_settled_in_mid_run_once_they_are_many(site: Site) -> N
     swept_at: list[int] = []
 
     class Sweeps:
-        async def left(self, request: httpx.Request) -> None:
+        async def left(self, request: Request) -> None:
             if request.method == "GET":
                 swept_at.append(simulator.state().writes)
 
@@ -364,7 +229,7 @@ def test_unknown_rows_are_settled_in_mid_run_once_they_are_many(site: Site) -> N
             devices(200),
             workers=1,
             quota=(1, 5.0),
-            hooks={"request": [Sweeps().left]},
+            hooks={"request": Sweeps().left},
         ) as sending,
     ):
         result = asyncio.run(sending())
@@ -376,11 +241,12 @@ def test_unknown_rows_are_settled_in_mid_run_once_they_are_many(site: Site) -> N
     assert swept_at == [124, 124, 250, 250]
 
 
-def test_a_service_that_was_never_reached_is_given_up_after_five_attempts(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_a_service_that_was_never_reached_is_given_up_after_five_attempts(site: Site, mode: SendMode) -> None:
     """Nobody listens: five attempts, some seconds apart, then exit 6's reason; every row is unsent, none in doubt."""
     with running(SimulatorSettings()) as simulator:
         closed = simulator.service_root
-    with planned(site, closed, devices(3)) as sending:
+    with planned(site, closed, devices(3), mode=mode) as sending:
         result = asyncio.run(sending())
 
     assert result.stop is not None
@@ -392,12 +258,13 @@ def test_a_service_that_was_never_reached_is_given_up_after_five_attempts(site: 
     assert site.select("SELECT attempts FROM rows") == [(5,), (0,), (0,)]
 
 
-def test_many_collections_are_as_patient_as_one(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_many_collections_are_as_patient_as_one(site: Site, mode: SendMode) -> None:
     """What all workers meet at the same time is one failure: seven collections give up no sooner than one."""
     with running(SimulatorSettings()) as simulator:
         closed = simulator.service_root
     rows = [cells_of(number, devicePlatform=platform) for number, platform in enumerate(PLATFORMS, start=1)]
-    with planned(site, closed, rows) as sending:
+    with planned(site, closed, rows, mode=mode) as sending:
         result = asyncio.run(sending())
 
     assert result.stop is not None
@@ -464,9 +331,10 @@ def test_an_outage_of_half_an_hour_ends_the_run(site: Site) -> None:
     assert (state.created, site.object_states()) == (4, {"created": 4, "unsent": 6})
 
 
-def test_refusing_everything_for_half_an_hour_is_an_outage_too(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_refusing_everything_for_half_an_hour_is_an_outage_too(site: Site, mode: SendMode) -> None:
     """A tenant whose quota others use up all the time is left after 30 minutes of 429, nothing lost."""
-    result, state = sent(site, SimulatorSettings(quota=0), devices(2))
+    result, state = sent(site, SimulatorSettings(quota=0), devices(2), mode=mode)
 
     assert result.stop == Stop(
         StopReason.OUTAGE,
@@ -489,7 +357,8 @@ def test_a_slow_quota_is_no_outage(site: Site) -> None:
 # --- tokens
 
 
-def test_a_refused_token_is_renewed_once_for_all_workers(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_a_refused_token_is_renewed_once_for_all_workers(site: Site, mode: SendMode) -> None:
     """When the token expires in mid-run the rows that met the 401 are sent again with the new one, each once."""
     renewed: list[str] = []
 
@@ -504,7 +373,9 @@ def test_a_refused_token_is_renewed_once_for_all_workers(site: Site) -> None:
     settings = SimulatorSettings(token_lifetime_s=10.0)
     with (
         running(settings, clock=site.time.clock) as simulator,
-        planned(site, simulator.service_root, devices(30), token=token, refresh=refresh, quota=(5, 4.0)) as sending,
+        planned(
+            site, simulator.service_root, devices(30), token=token, refresh=refresh, quota=(5, 4.0), mode=mode
+        ) as sending,
     ):
         result = asyncio.run(sending())
         state = simulator.state()
@@ -514,7 +385,8 @@ def test_a_refused_token_is_renewed_once_for_all_workers(site: Site) -> None:
     assert renewed == ["t0", "t1"]
 
 
-def test_a_token_that_is_refused_after_its_renewal_ends_the_run(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_a_token_that_is_refused_after_its_renewal_ends_the_run(site: Site, mode: SendMode) -> None:
     """A second 401 in a row means another fault than age: the run stops, its rows are unsent."""
     asked: list[str] = []
 
@@ -524,7 +396,7 @@ def test_a_token_that_is_refused_after_its_renewal_ends_the_run(site: Site) -> N
 
     script = (Fault.NONE, *[Fault.UNAUTHORIZED_401] * 20)
 
-    result, state = sent(site, SimulatorSettings(script=script), devices(5), workers=1, refresh=refresh)
+    result, state = sent(site, SimulatorSettings(script=script), devices(5), workers=1, refresh=refresh, mode=mode)
 
     assert result.stop is not None
     assert result.stop.reason is StopReason.PREFLIGHT
@@ -606,11 +478,19 @@ def test_progress_says_that_an_outage_is_waited_out(site: Site) -> None:
     assert {each: rows for each, rows in seen[-1].outcomes if rows} == {(IOS, State.CREATED): 12}
 
 
-def test_rows_of_a_collection_that_stops_are_not_waited_for(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_rows_of_a_collection_that_stops_are_not_waited_for(site: Site, mode: SendMode) -> None:
     """Rows that are given up with their collection are told as unsent, and the bar counts without them."""
     seen: list[Progress] = []
 
-    sent(site, SimulatorSettings(script=(Fault.NOT_FOUND_404,)), devices(6), workers=1, on_progress=seen.append)
+    sent(
+        site,
+        SimulatorSettings(script=(Fault.NOT_FOUND_404,)),
+        devices(6),
+        workers=1,
+        on_progress=seen.append,
+        mode=mode,
+    )
 
     assert (seen[-1].settled, seen[-1].planned, seen[-1].eta_s) == (1, 1, 0.0)
     assert seen[-1].outcomes == (((IOS, State.UNSENT), 6),)
@@ -651,7 +531,7 @@ def test_the_second_signal_waits_for_nobody(site: Site) -> None:
     interrupt = Interrupt()
 
     class Impatient(Traffic):
-        async def left(self, request: httpx.Request) -> None:
+        async def left(self, request: Request) -> None:
             await super().left(request)
             if len(self.seen) == 5:  # the canary, and four that get no answer
                 asyncio.get_running_loop().call_soon(interrupt.take, signal.SIGINT)
@@ -666,7 +546,8 @@ def test_the_second_signal_waits_for_nobody(site: Site) -> None:
     assert site.select("SELECT attempts FROM rows WHERE state = 'unknown'") == [(1,)] * 4
 
 
-def test_an_interrupt_ends_a_long_pause_at_once(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_an_interrupt_ends_a_long_pause_at_once(site: Site, mode: SendMode) -> None:
     """While everybody waits for an hour's Retry-After the first signal ends the run, and the row stays planned."""
     interrupt = Interrupt()
 
@@ -676,7 +557,7 @@ def test_an_interrupt_ends_a_long_pause_at_once(site: Site) -> None:
             await asyncio.sleep(seconds)
 
     settings = SimulatorSettings(quota=0, window_s=3_600.0)
-    result, state = sent(site, settings, devices(3), interrupt=interrupt, time=RealTime())
+    result, state = sent(site, settings, devices(3), interrupt=interrupt, time=RealTime(), mode=mode)
 
     assert result.stop == Stop(StopReason.INTERRUPTED, "the run was interrupted")
     assert (state.refused, site.object_states()) == (1, {"planned": 3})
@@ -816,9 +697,13 @@ def test_nothing_leaves_once_the_ledger_fails(site: Site, state: str, left: dict
     assert site.object_states() == left
 
 
-def test_a_ledger_that_fails_among_many_workers_leaves_no_object_unaccounted(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_a_ledger_that_fails_among_many_workers_leaves_no_object_unaccounted(site: Site, mode: SendMode) -> None:
     """With many workers every object that the service holds is created, unknown or still `sending` in the ledger."""
-    with running(SimulatorSettings()) as simulator, planned(site, simulator.service_root, devices(40)) as sending:
+    with (
+        running(SimulatorSettings()) as simulator,
+        planned(site, simulator.service_root, devices(240), mode=mode) as sending,
+    ):
         site.execute(
             "CREATE TRIGGER full BEFORE UPDATE ON rows WHEN NEW.state = 'created' AND NEW.pk >= 12 "
             "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
@@ -833,24 +718,26 @@ def test_a_ledger_that_fails_among_many_workers_leaves_no_object_unaccounted(sit
         "WHERE objects.state IN ('created', 'unknown', 'sending')"
     )
     assert {int(str(each.entity["deviceDisplayName"])[-4:]) for each in objects} <= {pk for (pk,) in accounted}
-    assert len(objects) < 12 + 8
+    assert len(objects) < 12 + 8 * (20 if mode is SendMode.BATCH else 1)
 
 
-def test_no_planned_row_is_no_request(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_no_planned_row_is_no_request(site: Site, mode: SendMode) -> None:
     """A run without planned rows ends at once."""
     rows = devices(2, certificateKeyLength="many")
 
-    result, state = sent(site, SimulatorSettings(), rows)
+    result, state = sent(site, SimulatorSettings(), rows, mode=mode)
 
     assert (result.stop, result.stats.requests, state.requests) == (None, 0, 0)
 
 
-def test_progress_ends_with_everything_settled(site: Site) -> None:
+@pytest.mark.parametrize("mode", SendMode)
+def test_progress_ends_with_everything_settled(site: Site, mode: SendMode) -> None:
     """The last progress tells all rows settled, the created and the failed ones apart."""
     seen: list[Progress] = []
     settings = SimulatorSettings(script=(Fault.NONE, Fault.BAD_REQUEST_400, Fault.UNPROCESSABLE_422))
 
-    sent(site, settings, devices(6), on_progress=seen.append)
+    sent(site, settings, devices(6), on_progress=seen.append, mode=mode)
 
     assert (seen[-1].settled, seen[-1].planned, seen[-1].created, seen[-1].failed) == (6, 6, 4, 2)
     assert [each.settled for each in seen] == sorted(each.settled for each in seen)

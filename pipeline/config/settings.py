@@ -32,7 +32,7 @@ from pipeline.config.fields import (
 from pipeline.declared import DateNumber, DateOrder, SerialForm
 from pipeline.editions import COLLECTION, EDITIONS, Edition, EnumType, ProfileType
 from pipeline.identity import fold_header, fold_word
-from pipeline.model import CERTIFICATE_COLUMN, PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN
+from pipeline.model import CERTIFICATE_COLUMN, PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN, SendMode
 from pipeline.templates import parse_template
 
 PREFIX = "CERTSTATE_"
@@ -101,6 +101,10 @@ class Send(Section):
     """How fast rows are sent, when sending stops, and what is done when an answer is lost."""
 
     concurrency: Concurrency = Field("auto", description="requests in flight: auto (the default), or 1 to 256")
+    mode: SendMode = Field(
+        SendMode.SINGLE,
+        description="how rows travel: single (the default), one in each request, or batch, up to 20 in a `$batch`",
+    )
     quota: QuotaText = Field(
         Quota(100, 20), description="writes per seconds that the service allows this app; 100/20s unless given"
     )

@@ -38,6 +38,7 @@ class Overrides:
     edition: str | None = None
     graph_url: str | None = None
     concurrency: str | None = None
+    mode: str | None = None
     quota: str | None = None
     max_errors: str | None = None
     state: Path | None = None
@@ -48,6 +49,7 @@ OPTIONS: dict[str, Place] = {
     "edition": ("edition",),
     "graph_url": ("tenant", "graph_url"),
     "concurrency": ("send", "concurrency"),
+    "mode": ("send", "mode"),
     "quota": ("send", "quota"),
     "max_errors": ("send", "max_errors"),
 }

@@ -93,7 +93,8 @@ def judge(status: int, headers: Mapping[str, str], content: bytes, operation: Op
     A pure function: a Retry-After date is counted from the answer's own Date, so a wrong clock here does no harm.
     """
     if 200 <= status < 300:
-        return _judge_success(status, _lower(headers), content, operation)
+        fields, entity = _lower(headers), _json(content) if status == 201 else None
+        return judge_success(status, fields, entity, operation, request_id=request_id_of(fields, content))
     answered, is_not_implemented = _read_refusal(status, headers, content)
     answer = answered.answer
     verdict = VERDICTS_OF[operation].get(status, Verdict.UNKNOWN)
@@ -116,26 +117,33 @@ def judge_read(status: int, headers: Mapping[str, str], content: bytes) -> Answe
     return answered._replace(verdict=verdict)
 
 
-def _judge_success(status: int, fields: Mapping[str, str], content: bytes, operation: Operation) -> Answered:
-    answer = Answer(http_status=status, request_id=_request_id(fields, content))
+def judge_success(
+    status: int,
+    fields: Mapping[str, str],
+    entity: object,
+    operation: Operation,
+    *,
+    request_id: str,
+    client_request_id: str = "",
+) -> Answered:
+    """Return what a 2xx to a write means: `judge` for headers in lower case and a body that is read already."""
     is_create = operation is Operation.CREATE
     if is_create and status == 201:
-        object_id = _object_id(content)
-        if object_id:
-            return Answered(Verdict.CREATED, replace(answer, object_id=object_id))
+        if object_id := _object_id(entity):
+            return Answered(Verdict.CREATED, Answer(status, object_id, "", "", request_id, client_request_id))
         problem = "without the id of the new object"
     elif (verdict := VERDICTS_OF[operation].get(status)) is not None:
-        return Answered(verdict, answer)
+        return Answered(verdict, Answer(status, "", "", "", request_id, client_request_id))
     else:
         problem = f"where {'201' if is_create else '200 or 204'} was due"
-    message = f"the service answered {status} {problem}"
-    return Answered(Verdict.UNKNOWN, replace(answer, message=message), _retry_after_s(fields))
+    answer = Answer(status, "", "", f"the service answered {status} {problem}", request_id, client_request_id)
+    return Answered(Verdict.UNKNOWN, answer, _retry_after_s(fields))
 
 
 def _read_refusal(status: int, headers: Mapping[str, str], content: bytes) -> tuple[Answered, bool]:
     """Return the answer in plain words, as `unknown`, and whether it says that the operation is not implemented."""
     fields = _lower(headers)
-    answer = Answer(http_status=status, request_id=_request_id(fields, content))
+    answer = Answer(http_status=status, request_id=request_id_of(fields, content))
     if 300 <= status < 400:
         message = f"the service answered {status}, a redirect, which is not followed"
         return Answered(Verdict.UNKNOWN, replace(answer, message=message), _retry_after_s(fields)), False
@@ -156,8 +164,7 @@ def _retry_after_s(fields: Mapping[str, str]) -> float | None:
     return parse_retry_after(fields.get("retry-after"), _http_date(fields.get("date", "")))
 
 
-def _object_id(content: bytes) -> str:
-    entity = _json(content)
+def _object_id(entity: object) -> str:
     object_id = _text(entity.get("id")) if isinstance(entity, dict) else ""
     return object_id if is_usable_id(object_id) else ""
 
@@ -168,7 +175,8 @@ REQUEST_ID_IN_BODY = re.compile(
 )
 
 
-def _request_id(fields: Mapping[str, str], content: bytes) -> str:
+def request_id_of(fields: Mapping[str, str], content: bytes = b"") -> str:
+    """Return the service's id of a request, from the headers (in lower case) or else the body, "" where it has none."""
     told = fields.get("request-id", "").strip()
     if re.fullmatch(r"[0-9A-Za-z-]{1,64}", told):
         return told

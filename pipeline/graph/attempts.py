@@ -7,10 +7,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import uuid4
 
-import httpx
-
 from pipeline.graph.answers import ANSWER_LIMIT_BYTES, Answered, judge
-from pipeline.graph.exchange import Lost, build_request, exchange, headers_of, repeat, without_token
+from pipeline.graph.client import Client, Request
+from pipeline.graph.exchange import Lost, exchange, headers_of, repeat, url_of, without_token
 from pipeline.model import Answer, Operation, Verdict
 
 logger = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ class Sent(NamedTuple):
 
 
 async def write(
-    client: httpx.AsyncClient,
+    client: Client,
     operation: Operation,
     path: str,
     body: bytes,
@@ -61,20 +60,16 @@ async def write(
     what the callables raise.
     """
     method = METHODS[operation]
+    url = url_of(client.base_url, path, is_object=operation is not Operation.CREATE)
+    is_delete = operation is Operation.DELETE
+    content_type = {} if is_delete else {"Content-Type": "application/json"}
     attempts = 0
-
-    def build(headers: dict[str, str]) -> httpx.Request:
-        content = None if operation is Operation.DELETE else body
-        content_type = {} if content is None else {"Content-Type": "application/json"}
-        is_object = operation is not Operation.CREATE
-        return build_request(
-            client, method, path, body=content, headers={**headers, **content_type}, is_object=is_object
-        )
 
     async def attempt(bearer: str) -> Answered:
         nonlocal attempts
         client_request_id = str(uuid4())
-        request = build(headers_of(bearer, client_request_id))
+        headers = headers_of(bearer, client_request_id) | content_type
+        request = Request(method, url, headers, None if is_delete else body)
         await before_attempt(client_request_id)
         attempts += 1
         answered = await _send(client, request, operation, bearer)
@@ -84,12 +79,11 @@ async def write(
             await not_applied(answered.answer)
         return answered
 
-    build({})  # a wrong path is told before anybody is asked for a token
     answered = await repeat(attempt, token=token, refresh=refresh, pause=pause, stop=stop_waiting)
     return Sent(answered.verdict, answered.answer, attempts)
 
 
-async def _send(client: httpx.AsyncClient, request: httpx.Request, operation: Operation, bearer: str) -> Answered:
+async def _send(client: Client, request: Request, operation: Operation, bearer: str) -> Answered:
     got = await exchange(client, request, limit_bytes=ANSWER_LIMIT_BYTES)
     if isinstance(got, Lost):
         return Answered(Verdict.SEND_AGAIN if got.is_never_sent else Verdict.UNKNOWN, got.answer)

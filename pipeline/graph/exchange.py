@@ -1,9 +1,12 @@
 """One request and its answer or what became of it, and the loop that repeats an attempt. For writes and reads alike."""
 
+import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
+from uuid import UUID
 
 import aiohttp
 import httpx
@@ -11,6 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_expone
 
 from pipeline.errors import ConfigError, PreflightError
 from pipeline.graph.answers import MESSAGE_CHARACTERS, Answered, clean
+from pipeline.graph.client import Client, Request
 from pipeline.graph.paths import COLLECTION, is_object_path
 from pipeline.model import Answer, Verdict
 
@@ -22,15 +26,12 @@ NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 def is_never_sent(exc: BaseException) -> bool:
     """Return whether `exc` proves that no byte of the request left: name, connection or TLS handshake failed.
 
-    The proof is aiohttp's own exception, or its being the direct cause of httpx's. The class that httpx-aiohttp 0.2
-    raises proves nothing: a connection that was closed after the POST was read also surfaces as httpx.ConnectTimeout
-    (tests/test_graph_sockets.py holds the whole table). Whatever is not proven may have been applied.
+    tests/test_graph_sockets.py holds the whole table. Whatever is not proven may have been applied.
     """
-    return isinstance(exc, NEVER_SENT) or isinstance(exc.__cause__, NEVER_SENT)
+    return isinstance(exc, NEVER_SENT)
 
 
-def _never_sent_in_words(exc: BaseException, host: str) -> str:
-    cause = exc if isinstance(exc, NEVER_SENT) else exc.__cause__
+def _never_sent_in_words(cause: BaseException, host: str) -> str:
     if not isinstance(cause, aiohttp.ClientConnectorError):
         return f"no connection to {host} came to be in time; nothing was sent"
     where = f"{cause.host}:{cause.port}"  # the proxy's, where it is the proxy that cannot be reached
@@ -63,7 +64,7 @@ def _lost_in_words(exc: BaseException, status: int | None) -> str:
     if status is not None:
         return f"the answer broke off after its status, {status}"
     for kind, words in LOST_IN_WORDS.items():
-        if isinstance(exc, kind) or isinstance(exc.__cause__, kind):
+        if isinstance(exc, kind):
             return words
     return f"the answer was lost ({type(exc).__name__})"
 
@@ -83,31 +84,36 @@ class Lost(NamedTuple):
     is_never_sent: bool
 
 
-async def exchange(client: httpx.AsyncClient, request: httpx.Request, *, limit_bytes: int) -> Received | Lost:
+async def exchange(client: Client, request: Request, *, limit_bytes: int) -> Received | Lost:
     """Send `request` once and return what came back. Reads no further once the body is longer than `limit_bytes`."""
     status = None
     try:
-        response = await client.send(request, stream=True)
-        try:
-            status = response.status_code
+        async with await client.send(request) as response:
+            status = response.status
             content = await _read(response, limit_bytes)
-        finally:
-            await response.aclose()
-    # ValueError: httpx-aiohttp 0.2 raises UnicodeEncodeError for a reason phrase that is not UTF-8.
-    except (httpx.HTTPError, aiohttp.ClientError, OSError, ValueError) as exc:
+    except (aiohttp.ClientError, OSError, ValueError) as exc:
         if is_never_sent(exc):
             return Lost(Answer(message=_never_sent_in_words(exc, request.url.host)), is_never_sent=True)
         return Lost(Answer(http_status=status, message=_lost_in_words(exc, status)), is_never_sent=False)
-    return Received(status, response.headers, content)
+    return Received(status, _headers(response), content)
 
 
-async def _read(response: httpx.Response, limit_bytes: int) -> bytes:
+async def _read(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
     content = bytearray()
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.content.iter_any():
         content += chunk
         if len(content) > limit_bytes:
             break
     return bytes(content)
+
+
+def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Return the headers, names in lower case; what comes twice is joined by commas (RFC 9110, 5.3)."""
+    headers: dict[str, str] = {}
+    for name, value in response.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return headers
 
 
 SHORTEST_SECRET = 16
@@ -125,6 +131,12 @@ def without_token(got: Received, bearer: str) -> Received:
     return Received(got.status, headers, content)
 
 
+def new_ids(count: int) -> list[str]:
+    """Return so many client-request-ids: random UUIDs (RFC 9562, 5.4)."""
+    digits = os.urandom(16 * count).hex()
+    return [str(UUID(digits[at : at + 32], version=4)) for at in range(0, 32 * count, 32)]
+
+
 def headers_of(bearer: str, client_request_id: str) -> dict[str, str]:
     """Return the headers of every request. Raises PreflightError when `bearer` cannot be a token."""
     if not re.fullmatch(r"[!-~]+", bearer):
@@ -139,24 +151,16 @@ def headers_of(bearer: str, client_request_id: str) -> dict[str, str]:
     }
 
 
-def build_request(
-    client: httpx.AsyncClient,
-    method: str,
-    path: str,
-    *,
-    body: bytes | None = None,
-    headers: Mapping[str, str] | None = None,
-    is_object: bool = False,
-) -> httpx.Request:
-    """Return the request, certain that it goes below the service root. Raises ConfigError when it would not.
+@lru_cache(maxsize=1_000)
+def url_of(root: httpx.URL, path: str, *, is_object: bool) -> httpx.URL:
+    """Return the URL of the path, certain that it is below `root`. Raises ConfigError when it would not be.
 
     `path` is a collection's or, with `is_object`, an object's as `object_path` makes it.
     """
-    root = client.base_url
     if is_object_path(path) if is_object else COLLECTION.fullmatch(path):
-        request = client.build_request(method, f"{root}{path}", content=body, headers=headers)
-        if is_same_place(request.url, root) and request.url.raw_path == root.raw_path + path.encode("ascii"):
-            return request
+        url = httpx.URL(f"{root}{path}")
+        if is_same_place(url, root) and url.raw_path == root.raw_path + path.encode("ascii"):
+            return url
     raise ConfigError(
         f'the path "{clean(path, MESSAGE_CHARACTERS)}" is no {"object" if is_object else "collection"} below {root}; '
         "correct `routes:` in config.yaml"
@@ -185,6 +189,8 @@ async def repeat(
     """
     latest: Answered | None = None
 
+    is_first = True
+
     async def attempt_with_refresh() -> Answered:
         nonlocal latest
         if latest is not None and stop():
@@ -197,15 +203,25 @@ async def repeat(
             latest = await attempt(await refresh(bearer))
         return latest
 
+    async def next_attempt() -> Answered:
+        nonlocal is_first
+        if is_first and latest is not None:
+            is_first = False
+            return latest
+        return await attempt_with_refresh()
+
     def wait_s(state: RetryCallState) -> float:
         told_s = latest.retry_after_s if latest else None
         return BACKOFF_S(state) if told_s is None else told_s
 
+    latest = await attempt_with_refresh()
+    if latest.verdict is not Verdict.SEND_AGAIN:  # nearly always, and tenacity's loop would cost more than the request
+        return latest
     answered: Answered = await AsyncRetrying(
         sleep=pause,
         wait=wait_s,
         retry=retry_if_result(lambda each: each.verdict is Verdict.SEND_AGAIN),
         stop=lambda _: stop(),
         retry_error_callback=lambda _: latest,
-    )(attempt_with_refresh)
+    )(next_attempt)
     return answered

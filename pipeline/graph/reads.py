@@ -12,14 +12,15 @@ from uuid import uuid4
 import httpx
 
 from pipeline.graph.answers import MESSAGE_CHARACTERS, Answered, clean, judge_read
+from pipeline.graph.client import Client, Request
 from pipeline.graph.exchange import (
     Lost,
     Received,
-    build_request,
     exchange,
     headers_of,
     is_same_place,
     repeat,
+    url_of,
     without_token,
 )
 from pipeline.graph.paths import is_usable_id
@@ -66,13 +67,13 @@ class ReadFailedError(Exception):
         self.verdict = verdict
 
 
-async def read_object(client: httpx.AsyncClient, path: str, *, access: Access) -> Mapping[str, object] | None:
+async def read_object(client: Client, path: str, *, access: Access) -> Mapping[str, object] | None:
     """Return the object at `path`, as `object_path` makes it, or None where the service says that it is not there.
 
     The object has a usable id. Repeats the GET as `sweep` does. Raises ReadFailedError, ConfigError when the path is
     none of an object below the service root, and what the callables of `access` raise.
     """
-    url = build_request(client, "GET", path, is_object=True).url
+    url = url_of(client.base_url, path, is_object=True)
     read = _Read(client, url, f"the object {path} could not be read", access)
     try:
         return await read.until_it_is(_as_object)
@@ -83,7 +84,7 @@ async def read_object(client: httpx.AsyncClient, path: str, *, access: Access) -
 
 
 async def sweep(
-    client: httpx.AsyncClient, collection: str, *, access: Access, most_pages: int = MOST_PAGES
+    client: Client, collection: str, *, access: Access, most_pages: int = MOST_PAGES
 ) -> AsyncIterator[Sequence[Mapping[str, object]]]:
     """Yield the objects of each page of `collection` until the last page; only when it ends, it is complete.
 
@@ -96,7 +97,7 @@ async def sweep(
     page that cannot be read, an object without a usable id, a link that comes round again and a list of more than
     `most_pages`; ConfigError when the path is no collection below the service root; what `access` raises.
     """
-    first = build_request(client, "GET", collection).url
+    first = url_of(client.base_url, collection, is_object=False)
     failing = f"the list of {collection} could not be read to its end"
     url, seen = first, {str(first)}
     while True:
@@ -123,13 +124,13 @@ async def sweep(
         seen.add(str(url))
 
 
-async def probe(client: httpx.AsyncClient, collection: str, *, access: Access) -> bool:
+async def probe(client: Client, collection: str, *, access: Access) -> bool:
     """Ask once for the collection's first page and return whether the service is up.
 
     It is up when a whole answer comes with any status below 500 but 429. Does not refresh a token. Raises as `sweep`
     does, but no ReadFailedError.
     """
-    url = build_request(client, "GET", collection).url
+    url = url_of(client.base_url, collection, is_object=False)
     bearer = await access.token()
     await access.slot()
     if access.stop():
@@ -141,7 +142,7 @@ async def probe(client: httpx.AsyncClient, collection: str, *, access: Access) -
 class _Read:
     """The attempts at one URL."""
 
-    def __init__(self, client: httpx.AsyncClient, url: httpx.URL, failing: str, access: Access) -> None:
+    def __init__(self, client: Client, url: httpx.URL, failing: str, access: Access) -> None:
         self._client, self._url, self._failing, self._access = client, url, failing, access
         self._attempts = 0
         self._never_left = True  # the last attempt
@@ -211,9 +212,9 @@ class _Read:
         return ReadFailedError(f"{self._failing}: {why}", answer, verdict)
 
 
-async def _get(client: httpx.AsyncClient, url: httpx.URL, bearer: str, client_request_id: str) -> Received | Lost:
+async def _get(client: Client, url: httpx.URL, bearer: str, client_request_id: str) -> Received | Lost:
     headers = {**headers_of(bearer, client_request_id), **PREFER}
-    return await exchange(client, client.build_request("GET", url, headers=headers), limit_bytes=PAGE_LIMIT_BYTES)
+    return await exchange(client, Request("GET", url, headers), limit_bytes=PAGE_LIMIT_BYTES)
 
 
 def _json(content: bytes) -> object:

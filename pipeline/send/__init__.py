@@ -1,7 +1,8 @@
 """Phase two: planned rows leave, each once, and what became of them is durable before the next step.
 
-`sender.py` sends one round of rows, `rules.py` says when a round ends, `guard.py` looks before a delete, `record.py`
-writes run.log, `under_way.py` is a row between its intent and its outcome. What an answer means stands in `graph`.
+`sender.py` sends one round of rows, one by one or in batches, `under_way.py` keeps the rows between intent and outcome,
+`course.py` says whether the round goes on, after `rules.py`, `guard.py` looks before a delete, `record.py` writes
+run.log. What an answer means stands in `graph`.
 """
 
 from pipeline.send.rules import (

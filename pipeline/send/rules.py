@@ -1,7 +1,7 @@
 """When a round of sending ends by itself: thresholds, outages, doubts; and the counts that this is judged by."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
@@ -12,6 +12,9 @@ from pipeline.pace import Slots
 
 MOST_UNKNOWN_IN_A_ROW = 10
 """A service that answers so many requests in a row with nothing usable is down: wait before more rows are in doubt."""
+
+MOST_LOST_BATCHES = 3
+"""The same for batches, each of which leaves up to 20 rows in doubt."""
 
 MOST_DOUBTS = 50
 """So many unknown rows that can be settled are settled before further rows leave."""
@@ -41,6 +44,8 @@ STATE_AFTER = {
     Verdict.MISSING: State.MISSING,
     Verdict.REJECTED: State.REJECTED,
     Verdict.UNKNOWN: State.UNKNOWN,
+    Verdict.SEND_AGAIN: State.PLANNED,
+    Verdict.REFRESH_TOKEN: State.PLANNED,
     Verdict.STOP_TENANT: State.UNSENT,
     Verdict.STOP_COLLECTION: State.UNSENT,
     Verdict.STOP_ROUTE: State.UNSENT,
@@ -145,12 +150,16 @@ class Tally:
         self.rejected += state is State.REJECTED
         if state is State.UNKNOWN:
             self.unknown += 1
-            self.unknown_in_a_row += 1
             self.doubted_at[row.row_pk] = now
             return
-        if state is not State.UNSENT:
-            self.unknown_in_a_row = 0
         self.other += state not in DONE and state is not State.REJECTED
+
+    def count_answer(self, states: Collection[State]) -> None:
+        """Take note of what became of the rows of one request: whether the service said anything usable."""
+        if set(states) == {State.UNKNOWN}:
+            self.unknown_in_a_row += 1
+        elif set(states) - {State.UNSENT}:
+            self.unknown_in_a_row = 0
 
     def note_problem(self, row: PlannedRow, state: State, answer: Answer) -> None:
         """Take note of what kept a request from getting through, however often it says the same."""

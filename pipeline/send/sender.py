@@ -1,35 +1,48 @@
-"""One round of sending: workers take rows, each goes once, and what became of it is durable before the next step."""
+"""One round of sending: workers take rows, each goes once, and what became of it is durable before the next step.
+
+In a batch up to 20 rows go as one request, under the same rules: a row by itself is a group of one. A canary and a
+delete go by themselves always. A delete is looked at right before it, and that look is a request too.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from pipeline.errors import CertstateError, PreflightError
-from pipeline.graph import Access, Client, object_path, write
+from pipeline.graph import (
+    MOST_ITEMS,
+    REFUSES_BATCHES,
+    Access,
+    Answered,
+    Client,
+    RowAnswered,
+    path_of,
+    write,
+    write_batch,
+)
 from pipeline.interrupt import Interrupt
 from pipeline.journal import Journal
 from pipeline.lanes import Lanes, lane_of
-from pipeline.ledger import Ledger, apply_transitions, leave_unsent, next_planned, planned_lanes
+from pipeline.ledger import Ledger, apply_transitions, next_planned, planned_lanes
 from pipeline.log import RunLog
-from pipeline.model import Answer, Operation, PlannedRow, State, Stop, StopReason, Transition, Verdict
+from pipeline.model import Answer, Operation, PlannedRow, SendMode, State, Stop, StopReason, Verdict
 from pipeline.pace import Pacer
+from pipeline.send.course import Course
 from pipeline.send.guard import Look, believed, look_at
 from pipeline.send.record import log_answer
 from pipeline.send.rules import (
+    MOST_LOST_BATCHES,
     MOST_UNKNOWN_IN_A_ROW,
-    OUTAGE_S,
     STATE_AFTER,
-    UNREACHED_S,
-    Outcome,
     Progress,
     RoundEnd,
     SendLimits,
     Tally,
     said,
 )
-from pipeline.send.under_way import UnderWay
+from pipeline.send.under_way import Became, RowsUnderWay
 
 FETCHED_AT_ONCE = 200
 GRACE_S = 30.0
@@ -60,6 +73,7 @@ async def send_round(
     run_id: str,
     service: Service,
     *,
+    mode: SendMode = SendMode.SINGLE,
     tally: Tally,
     open_collections: frozenset[str] = frozenset(),
     workers: int,
@@ -80,64 +94,60 @@ async def send_round(
     `grace_s` or until the second signal. What is left stays planned, but for the rows of a collection that refused them
     as a whole: they are unsent with the reason. A failing ledger raises LedgerError; nothing leaves after that.
     """
-    sender = _Sender(
+    ways = {lane_of(each.collection, each.operation): each for each in planned_lanes(ledger, run_id)}
+    left = sum(each.rows for each in ways.values())
+    planned = left if limits.most_rows is None else min(left, limits.most_rows - tally.settled)
+
+    def fetch(lane: str, after_pk: int) -> list[PlannedRow]:
+        collection, operation, _ = ways[lane]
+        return next_planned(ledger, run_id, collection, operation=operation, after_pk=after_pk, most=FETCHED_AT_ONCE)
+
+    at_once = MOST_ITEMS if mode is SendMode.BATCH else 1
+    most_unknown = MOST_UNKNOWN_IN_A_ROW if at_once == 1 else MOST_LOST_BATCHES
+    lanes = Lanes(tuple(ways), fetch, open_collections, planned)
+    course = Course(
         ledger,
         run_id,
-        service=service,
+        ways,
+        lanes,
+        planned=planned,
+        pacer=service.pacer,
         tally=tally,
         limits=limits,
-        most_unknown=1 if is_probe else MOST_UNKNOWN_IN_A_ROW,
+        most_unknown=1 if is_probe else most_unknown,
         settle_s=settle_s,
         clock=clock,
         on_progress=on_progress,
-        on_note=on_note,
         log=log,
     )
-    return await sender.run(workers, open_collections, interrupt, grace_s)
+    journal = Journal(partial(apply_transitions, ledger))
+    sender = _Sender(service, lanes, course, journal, tally=tally, at_once=at_once, on_note=on_note, log=log)
+    return await sender.run(min(workers, max(planned, 1)), interrupt, grace_s)
 
 
 class _Sender:
-    """One round: its workers and what they know together."""
+    """One round: its workers, each with the rows of one request at a time."""
 
     def __init__(
         self,
-        ledger: Ledger,
-        run_id: str,
-        *,
         service: Service,
+        lanes: Lanes,
+        course: Course,
+        journal: Journal,
+        *,
         tally: Tally,
-        limits: SendLimits,
-        most_unknown: int,
-        settle_s: float,
-        clock: Callable[[], float],
-        on_progress: Callable[[Progress], None],
+        at_once: int,
         on_note: Callable[[str], None],
         log: RunLog,
     ) -> None:
-        self._ledger, self._run_id, self._service, self._pacer = ledger, run_id, service, service.pacer
-        self._limits, self._settle_s, self._clock, self._log = limits, settle_s, clock, log
-        self._on_progress, self._on_note, self._most_unknown = on_progress, on_note, most_unknown
-        self._ways = {lane_of(each.collection, each.operation): each for each in planned_lanes(ledger, run_id)}
-        left = sum(each.rows for each in self._ways.values())
-        self._planned = left if limits.most_rows is None else min(left, limits.most_rows - tally.settled)
-        self._left = left  # rows of this round that were not given up, settled ones included
-        self._lanes = Lanes((), self._fetch)
-        self._journal = Journal(partial(apply_transitions, ledger))
-        self._under_way: dict[int, UnderWay] = {}  # by row number in the ledger
-        self._tally = tally
-        self._settled_before = tally.settled
-        self._end = RoundEnd.DONE
-        self._stop: Stop | None = None
-        self._halted = asyncio.Event()
+        self._service, self._lanes, self._course, self._journal = service, lanes, course, journal
+        self._tally, self._at_once, self._on_note, self._log = tally, at_once, on_note, log
+        self._halted = course.halted
+        self._under_way = RowsUnderWay(journal, service.pacer, self._halted.is_set)
         self._problem: CertstateError | None = None
-        self._taken = 0
-        self._was_reached = tally.requests > 0
-        self._why_paused = ""
-        self._refused_since: float | None = None  # since when nothing but refusals came; None while rows get through
 
-    async def run(self, workers: int, open_collections: frozenset[str], interrupt: Interrupt, grace_s: float) -> Round:
-        self._lanes = Lanes(tuple(self._ways), self._fetch, open_collections)
-        tasks = [asyncio.create_task(self._work()) for _ in range(min(workers, max(self._planned, 1)))]
+    async def run(self, workers: int, interrupt: Interrupt, grace_s: float) -> Round:
+        tasks = [asyncio.create_task(self._work()) for _ in range(workers)]
         watch = asyncio.create_task(self._watch(interrupt, grace_s))
         try:
             await self._until_done_or_halted(tasks)
@@ -150,7 +160,8 @@ class _Sender:
                 await self._journal.close()
         if self._problem is not None:
             raise self._problem
-        return Round(RoundEnd.STOPPED if self._stop else self._end, self._stop, self._lanes.open_collections)
+        course = self._course
+        return Round(RoundEnd.STOPPED if course.stop else course.end, course.stop, self._lanes.open_collections)
 
     async def _until_done_or_halted(self, tasks: list[asyncio.Task[None]]) -> None:
         halted = asyncio.create_task(self._halted.wait())
@@ -166,17 +177,16 @@ class _Sender:
 
     async def _watch(self, interrupt: Interrupt, grace_s: float) -> None:
         await interrupt.gently.wait()
-        answers = sum(each.has_left and not each.is_settled for each in self._under_way.values())
-        if answers:
+        if answers := len(self._under_way.awaited()):
             self._on_note(
                 f"ending: waiting up to {grace_s:.0f} s for the answers under way, {answers}; a second signal does not "
                 "wait, and their rows are unknown then"
             )
-        self._halt(StopReason.INTERRUPTED, "the run was interrupted")
+        self._course.halt(StopReason.INTERRUPTED, "the run was interrupted")
 
     async def _wind_down(self, tasks: list[asyncio.Task[None]], interrupt: Interrupt, grace_s: float) -> None:
         """End the workers; rows whose request left without an answer become unknown, the others planned again."""
-        answering = {each.worker for each in self._under_way.values() if each.has_left and each.worker}
+        answering = {each.worker for each in self._under_way.awaited() if each.worker}
         for task in tasks:
             if task not in answering:
                 task.cancel()
@@ -190,65 +200,66 @@ class _Sender:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*(self._give_up(each) for each in self._under_way.values() if not each.is_settled))
-
-    async def _give_up(self, each: UnderWay) -> None:
-        lost = Answer(message="the run ended before the answer came", client_request_id=each.client_request_id)
-        state, answer = (State.UNKNOWN, lost) if each.has_left else (State.PLANNED, Answer())
-        await self._settle(each.row, state, each.attempts, answer)
-        if each.has_left:
-            self._tally.count(each.row, state, self._clock(), answer)  # from now on its object may still appear
+        self._course.lose(await self._under_way.give_up())
 
     async def _work(self) -> None:
-        while not self._halted.is_set() and self._taken < self._planned:
-            self._taken += 1  # before the wait, so that `--limit` holds for all workers together
-            row = await self._lanes.next_row()
-            if row is None:
-                return
+        while not self._halted.is_set() and (rows := await self._lanes.next_rows(self._at_once)):
             try:
-                await self._send(row)
+                await self._send(rows)
             except PreflightError as problem:
-                self._halt(StopReason.PREFLIGHT, str(problem))
+                self._course.halt(StopReason.PREFLIGHT, str(problem))
             except CertstateError as problem:
                 self._problem = problem
                 self._halted.set()
                 return
 
-    async def _send(self, row: PlannedRow) -> None:
-        look = await self._look(row) if row.operation is Operation.DELETE else None
+    async def _send(self, rows: Sequence[PlannedRow]) -> None:
+        left = rows
+        # Deletes are a run's only operation.
+        if len(rows) > 1 and rows[0].operation is not Operation.DELETE:
+            left = await self._send_batch(rows)
+        for row in left:
+            if self._halted.is_set():
+                return
+            await self._send_alone(row)
+
+    async def _send_batch(self, rows: Sequence[PlannedRow]) -> Sequence[PlannedRow]:
+        """Send the rows as one request, and return those that have to go by themselves."""
+        ended = await write_batch(
+            self._service.client,
+            rows,
+            token=self._service.token,
+            refresh=self._service.refresh,
+            before_attempt=self._leave,
+            after_attempt=self._settle,
+            pause=self._pause,
+            stop_waiting=self._halted.is_set,
+        )
+        if ended.verdict in REFUSES_BATCHES and self._at_once > 1:
+            self._at_once = 1
+            self._on_note(f"the service takes no batches ({said(ended.answer)}); the rows go one by one")
+        if STATE_AFTER[ended.verdict] is State.PLANNED:
+            self._halt_without_token(ended.verdict, ended.answer)
+            return ()
+        return ended.left
+
+    async def _send_alone(self, row: PlannedRow) -> None:
+        is_delete = row.operation is Operation.DELETE
+        look = await self._look(row) if is_delete else None
         if look and look.drift:
             return
-        attempts = row.attempts
 
         async def before_attempt(client_request_id: str) -> None:
-            nonlocal attempts
-            await self._pacer.slot()
-            worker = asyncio.current_task()
-            under_way = UnderWay(row, worker, attempts, client_request_id)
-            self._under_way[row.row_pk] = under_way
-            try:
-                await self._write(row, State.SENDING, attempts + 1, Answer(client_request_id=client_request_id))
-                if self._halted.is_set():
-                    raise asyncio.CancelledError  # the run ended meanwhile; `_wind_down` plans the row again
-            except BaseException:
-                self._pacer.give_back()
-                raise
-            attempts += 1
-            under_way.attempts, under_way.has_left = attempts, True
-            self._pacer.sent()
-            self._tally.requests += 1
+            await self._leave([row], [client_request_id])
 
         async def not_applied(answer: Answer) -> None:
-            await self._settle(row, State.PLANNED, attempts, answer)
-            log_answer(self._log, row, Verdict.SEND_AGAIN, answer)
-            self._count_refusal(row, answer)
+            await self._settle([(row, Answered(Verdict.SEND_AGAIN, answer))])
 
-        is_create = row.operation is Operation.CREATE
         sent = await write(
             self._service.client,
             row.operation,
-            row.collection if is_create else object_path(row.collection, row.object_id),
-            b"" if row.operation is Operation.DELETE else row.body,
+            path_of(row),
+            b"" if is_delete else row.body,
             token=self._service.token,
             refresh=self._service.refresh,
             before_attempt=before_attempt,
@@ -257,49 +268,29 @@ class _Sender:
             stop_waiting=self._halted.is_set,
         )
         verdict, answer = believed(look, sent.verdict, sent.answer)
-        await self._conclude(row, verdict, attempts, answer)
-
-    async def _conclude(self, row: PlannedRow, verdict: Verdict, attempts: int, answer: Answer) -> None:
-        """Write the outcome down, then draw the consequences for the collection and the run."""
-        if verdict is Verdict.SEND_AGAIN:
-            return  # planned again already; the run is ending
-        if verdict is Verdict.REFRESH_TOKEN:
-            self._halt(StopReason.PREFLIGHT, f"the token was refused again after its renewal: {said(answer)}")
-            return
-        state = STATE_AFTER[verdict]
-        await self._settle(row, state, attempts, answer)
-        log_answer(self._log, row, verdict, answer)  # after the ledger: a full disk must not lose the answer
-        self._was_reached, self._refused_since, self._why_paused = True, None, ""
-        self._tally.count(row, state, self._clock(), answer)
-        if verdict is Verdict.STOP_TENANT:
-            self._halt(StopReason.PREFLIGHT, f"the tenant refused the request: {said(answer)}")
-        elif verdict in {Verdict.STOP_COLLECTION, Verdict.STOP_ROUTE}:
-            self._stop_lanes(row, verdict, answer)
+        if STATE_AFTER[verdict] is State.PLANNED:  # it is already
+            self._halt_without_token(verdict, answer)
         else:
-            self._pass_canary_on(row, verdict, answer)
-        self._check_limits()
-        self._report_progress()
+            await self._settle([(row, Answered(verdict, answer))])
 
-    def _stop_lanes(self, row: PlannedRow, verdict: Verdict, answer: Answer) -> None:
-        """A collection that is not there takes nothing; a route may lack one operation and have the others."""
-        with_route = verdict is Verdict.STOP_ROUTE
-        operations = [row.operation] if with_route else list(Operation)
-        lanes = [lane_of(row.collection, each) for each in operations]
-        stopped = [each for lane in lanes for each in self._lanes.stop(lane, with_route=with_route)]
-        self._tally.stopped_collections += len(stopped)
-        self._leave_unsent(stopped, said(answer))
+    async def _leave(self, rows: Sequence[PlannedRow], client_request_ids: Sequence[str]) -> int:
+        """Return how many of the rows leave now as one request."""
+        leaving = await self._under_way.leave(rows, client_request_ids)
+        self._tally.requests += leaving
+        return leaving
 
-    def _pass_canary_on(self, row: PlannedRow, verdict: Verdict, answer: Answer) -> None:
-        lane = lane_of(row.collection, row.operation)
-        why = self._lanes.settle(lane, verdict)
-        if not why:
-            return
-        if verdict is Verdict.UNKNOWN and not self._lanes.open_collections:
-            self._end_round(RoundEnd.OUTAGE)  # nothing gets through anywhere, so it is not this collection's fault
-            return
-        self._lanes.stop(lane, with_route=False)
-        if self._leave_unsent([lane], f"{why}, the last with: {said(answer)}"):
-            self._tally.stopped_collections += 1
+    async def _settle(self, answered: Sequence[RowAnswered]) -> None:
+        """Write down what became of the rows of one request, then draw the consequences."""
+        for row, each in answered:
+            self._under_way.is_answered(row, each.answer)
+        await self._under_way.settle([Became(row, STATE_AFTER[each.verdict], each.answer) for row, each in answered])
+        for row, each in answered:
+            log_answer(self._log, row, each.verdict, each.answer)  # after the ledger: a full disk must not lose it
+        self._course.go_on(answered)
+
+    def _halt_without_token(self, verdict: Verdict, answer: Answer) -> None:
+        if verdict is Verdict.REFRESH_TOKEN:
+            self._course.halt(StopReason.PREFLIGHT, f"the token was refused again after its renewal: {said(answer)}")
 
     async def _look(self, row: PlannedRow) -> Look:
         """Look at the object that is to be deleted; where it has drifted, write down what it is."""
@@ -309,90 +300,10 @@ class _Sender:
         self._lanes.settle(lane_of(row.collection, row.operation), Verdict.SEND_AGAIN)
         if drift.state is State.UNSENT and self._halted.is_set():
             return look  # the reading was given up because the round ends: the row stays planned
-        self._under_way[row.row_pk] = UnderWay(row, asyncio.current_task(), row.attempts, "")
-        await self._settle(row, drift.state, row.attempts, drift.answer)
-        self._tally.count(row, drift.state, self._clock(), drift.answer)
-        if drift.verdict in {Verdict.STOP_TENANT, Verdict.REFRESH_TOKEN}:
-            self._halt(StopReason.PREFLIGHT, f"the tenant refused to be read: {said(drift.answer)}")
-        elif drift.verdict in {Verdict.STOP_COLLECTION, Verdict.STOP_ROUTE}:
-            self._stop_lanes(row, drift.verdict, drift.answer)
-        elif drift.state is State.UNSENT:
-            self._tally.unknown_in_a_row += 1  # an outage of reading is one of the service
-            self._check_limits()
-        self._report_progress()
+        await self._under_way.settle([Became(row, drift.state, drift.answer)])
+        self._course.go_on_after_look(row, drift)
         return look
 
     async def _pause(self, seconds: float) -> None:
-        await self._pacer.pause(seconds)
-        self._report_progress()
-
-    def _count_refusal(self, row: PlannedRow, answer: Answer) -> None:
-        """Give up when the service was never reached, or refuses everything for too long."""
-        now = self._clock()
-        if self._refused_since is None:
-            self._refused_since = now
-        if answer.http_status is not None:
-            self._was_reached = True
-            self._tally.throttled += answer.http_status == 429
-            self._why_paused = "paused by the service"
-        else:
-            self._tally.requests -= 1  # it never left
-            self._why_paused = "no connection, trying again"
-            self._tally.note_problem(row, State.PLANNED, answer)
-            if not self._was_reached and now - self._refused_since >= UNREACHED_S:
-                self._halt(StopReason.PREFLIGHT, f"the service cannot be reached: {answer.message}")
-        if now - self._refused_since > OUTAGE_S:
-            minutes = OUTAGE_S / 60
-            self._halt(StopReason.OUTAGE, f"nothing could be sent for {minutes:.0f} minutes: {said(answer)}")
-        self._report_progress()
-
-    def _check_limits(self) -> None:
-        if self._tally.unknown_in_a_row >= self._most_unknown:
-            self._end_round(RoundEnd.OUTAGE)
-        if stop := self._tally.stop(self._limits):
-            self._halt(stop.reason, stop.message)
-        if self._tally.has_doubts(self._clock(), self._settle_s):
-            self._end_round(RoundEnd.DOUBTS)
-
-    def _end_round(self, end: RoundEnd) -> None:
-        if not self._halted.is_set():
-            self._end = end
-            self._halted.set()
-
-    def _leave_unsent(self, lanes: list[str], message: str) -> int:
-        """Give the lanes' planned rows up, and return how many there were."""
-        rows = 0
-        for collection, operation, _ in map(self._ways.__getitem__, lanes):
-            left = leave_unsent(self._ledger, self._run_id, message, collection=collection, operation=operation)
-            self._tally.outcomes[Outcome(collection, State.UNSENT)] += left
-            rows += left
-            self._log.error("collection stopped", collection=collection, operation=operation, why=message)
-        self._left -= rows
-        return rows
-
-    def _halt(self, reason: StopReason, message: str) -> None:
-        self._halted.set()
-        if self._stop is None:
-            self._stop = Stop(reason, message)
-            self._log.error("run stopped", reason=reason, why=message)
-
-    async def _settle(self, row: PlannedRow, state: State, attempts: int, answer: Answer) -> None:
-        # Marked before the wait: from here on the journal has the step, and a cancelled worker must not lose it.
-        self._under_way[row.row_pk].is_settled = True
-        await self._write(row, state, attempts, answer)
-        del self._under_way[row.row_pk]
-
-    async def _write(self, row: PlannedRow, state: State, attempts: int, answer: Answer) -> None:
-        await self._journal.write(Transition(row, state, attempts, answer))
-
-    def _fetch(self, lane: str, after_pk: int) -> list[PlannedRow]:
-        collection, operation, _ = self._ways[lane]
-        return next_planned(
-            self._ledger, self._run_id, collection, operation=operation, after_pk=after_pk, most=FETCHED_AT_ONCE
-        )
-
-    def _report_progress(self) -> None:
-        tally, pacer = self._tally, self._pacer
-        planned = max(self._settled_before + min(self._planned, self._left), tally.settled)
-        eta_s = pacer.eta_s(planned - tally.settled)
-        self._on_progress(tally.progress(planned, self._why_paused, eta_s, pacer.slots(), pacer.paused_s))
+        await self._service.pacer.pause(seconds)
+        self._course.report_progress()

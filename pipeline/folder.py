@@ -1,7 +1,8 @@
 """The files of a run's folder, written from what the ledger knows of the run. Can be repeated at any time."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,17 +20,20 @@ from pipeline.report import (
     Summary,
     annotate,
     document_of,
+    input_table,
+    input_workbook,
     lines_of,
     past_run,
     read_history,
     remember,
+    repairs_table,
+    told_rows,
+    widths_of,
     write_document,
     write_input_rows,
     write_page,
-    write_repairs,
     write_sent_rows,
     write_trend,
-    write_workbook,
 )
 
 TO_MEND = (
@@ -65,7 +69,6 @@ def write_folder(ledger: Ledger, folder: Path, summary: Summary, on_file: OnFile
         write_sent_rows(folder / "undo.csv", undone, sources, edition, run_id=run.id)
     else:
         _write_rows_to_mend(ledger, folder, summary, on_file)
-        write_repairs(folder / "repairs.csv", placed_findings(ledger, run.id), sources)
     if not summary.is_dry_run and run.verb != "undo":
         in_doubt = partial(report_rows, ledger, run.id, IN_DOUBT)
         write_input_rows(folder / "unknown.csv", in_doubt, sources, run_id=run.id)
@@ -73,23 +76,43 @@ def write_folder(ledger: Ledger, folder: Path, summary: Summary, on_file: OnFile
         created = report_rows(ledger, run.id, [State.CREATED, State.UPDATED])
         write_sent_rows(folder / "created.csv", created, sources, edition, run_id=run.id)
     on_file("report.json")
-    write_document(folder / "report.json", document_of(summary, placed_findings(ledger, run.id), sources))
+    with ExitStack() as stack:
+        placed = placed_findings(ledger, run.id)
+        if run.verb != "undo":
+            placed = _passing(placed, stack.enter_context(repairs_table(folder / "repairs.csv", sources)))
+        document = document_of(summary, placed, sources)
+    write_document(folder / "report.json", document)
     on_file("report.html")
     write_page(folder / "report.html", summary, lines_in(ledger, run.id), now=datetime.now(UTC))
+
+
+Placed = tuple[int, int | None, Finding]
+"""(source, row number, finding)."""
+
+
+def _passing(placed: Iterable[Placed], write: Callable[[int, int | None, Finding], None]) -> Iterator[Placed]:
+    for each in placed:
+        write(*each)
+        yield each
 
 
 def _write_rows_to_mend(ledger: Ledger, folder: Path, summary: Summary, on_file: OnFile) -> None:
     """Write errors.csv, and errors.xlsx where there are rows to mend; one of an earlier call goes away."""
     run, sources = summary.run, {each.pk: each for each in summary.sources}
     states = tuple(state for state in TO_MEND if not (summary.is_dry_run and state is State.PLANNED))
-    read_rows = partial(report_rows, ledger, run.id, states)
     errors = _file_errors(ledger, run.id)
     table, workbook = folder / "errors.csv", folder / "errors.xlsx"
     on_file(table.name)
-    if write_input_rows(table, read_rows, sources, errors, run_id=run.id):
-        on_file(workbook.name)
-        write_workbook(workbook, read_rows, sources, summary.causes, errors, run_id=run.id)
-    else:
+    widths = widths_of(report_rows(ledger, run.id, states), sources)
+    with ExitStack() as stack:
+        writers = [stack.enter_context(input_table(table, widths, sources))]
+        if widths:
+            on_file(workbook.name)
+            writers.append(stack.enter_context(input_workbook(workbook, widths, sources, summary.causes)))
+        for told in told_rows(report_rows(ledger, run.id, states), sources, errors, run_id=run.id):
+            for write in writers:
+                write(told)
+    if not widths:
         workbook.unlink(missing_ok=True)
 
 

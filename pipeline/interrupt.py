@@ -1,16 +1,21 @@
 """Ctrl-C and SIGTERM: the first ends a run gently, the second at once."""
 
-import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Interrupt:
     """What the signals said so far. The events belong to the loop that waits for them."""
 
     def __init__(self) -> None:
+        import asyncio  # noqa: PLC0415 - `--help` waits for no event, and would take a fifth longer
+
         self.gently = asyncio.Event()
         self.at_once = asyncio.Event()
         self.signal_number: int | None = None
@@ -29,7 +34,7 @@ class TerminatedError(KeyboardInterrupt):
 
 
 @contextmanager
-def catch_signals(loop: asyncio.AbstractEventLoop) -> Iterator[Interrupt]:
+def catch_signals(loop: "asyncio.AbstractEventLoop") -> Iterator[Interrupt]:
     """Yield an interrupt that Ctrl-C and SIGTERM set while the loop runs, on Windows too."""
     interrupt = Interrupt()
 

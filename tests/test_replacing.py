@@ -50,3 +50,17 @@ def test_a_place_that_cannot_be_taken_is_named(tmp_path: Path) -> None:
 
     assert problems == [str(tmp_path / "errors.csv"), str(tmp_path / "nowhere" / "errors.csv")]
     assert names_in(tmp_path) == ["errors.csv"]
+
+
+def test_of_two_reports_the_one_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """Neither takes its place, and the reader learns which one to close."""
+    (tmp_path / "errors.xlsx").mkdir()
+    with (
+        pytest.raises(OSError, match="directory") as refused,
+        replacing(tmp_path / "errors.csv"),
+        replacing(tmp_path / "errors.xlsx"),
+    ):
+        pass
+
+    assert refused.value.filename == str(tmp_path / "errors.xlsx")
+    assert names_in(tmp_path) == ["errors.xlsx"]

@@ -19,7 +19,7 @@ from pipeline.report import (
     write_input_rows,
     write_sent_rows,
 )
-from pipeline.report.import_columns import import_cells
+from pipeline.report.import_columns import harmless_cells, import_cells
 
 RUN = "20261123T084913Z-inventory-3f9a1c"
 IMPORT_COLUMNS = [
@@ -253,6 +253,12 @@ def test_what_is_harmless_stays_as_it_is() -> None:
         "a; b",
         "CN=a,O=b",
     ]
+
+
+@given(st.lists(st.text(st.sampled_from("ab;,\t\r\n' \u200b\ufeff=+-@\uff1d\x1c\u00a0"))))
+def test_a_row_is_harmless_when_each_cell_is(cells: list[str]) -> None:
+    """A row is looked at as a whole first, which finds each cell that has to be changed."""
+    assert harmless_cells(cells) == [harmless(each) for each in cells]
 
 
 @pytest.mark.parametrize(

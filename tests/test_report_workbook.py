@@ -1,9 +1,10 @@
 """errors.xlsx: each cell comes back as it was read, marks stand where they belong, and it can be imported."""
 
+import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from pipeline.model import CAUSES_HEADER, CUT_MARK, Answer, ReportRow, SourceInf
 from pipeline.report import causes_of_findings
 from pipeline.report.causes import HINTS
 from pipeline.report.import_columns import IMPORT_HEADER
-from pipeline.report.workbook import write_workbook
+from pipeline.report.input_rows import told_rows
+from pipeline.report.workbook import input_workbook, write_workbook
 from pipeline.report.workbook.marks import MOST_COMMENTS
 from pipeline.report.workbook.texts import cell_value, sheet_name
 
@@ -240,6 +242,55 @@ def test_a_sheet_is_laid_out_to_be_read(tmp_path: Path) -> None:
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:R2")
     assert [sheet.column_dimensions[letter].width for letter in "AB"] == [32, 60]
     assert sheet["A1"].font.b
+
+
+def test_the_rows_stand_in_the_frame_that_openpyxl_gives_a_sheet(tmp_path: Path) -> None:
+    """The rows are written without openpyxl; all around them is as it writes it, the comments' reference too."""
+    rows = [row(2, ("A", "soon"), BAD_DATE)]
+    path = write(tmp_path / "e.xlsx", rows, source(1, "f.csv", ("Device", "Expires")))
+    load_workbook(path).save(tmp_path / "again.xlsx")
+    frames, relations = [], []
+    for each in (path, tmp_path / "again.xlsx"):
+        with zipfile.ZipFile(each) as package:
+            text = package.read("xl/worksheets/sheet1.xml").decode()
+            relations.append(
+                set(re.findall('Id="([^"]*)"', package.read("xl/worksheets/_rels/sheet1.xml.rels").decode()))
+            )
+        frames.append(re.sub("<dimension[^>]*>|(?s:<sheetData>.*</sheetData>)| (?=/>)", "", text))
+
+    assert re.findall(r"<(\w+)", frames[0]) == re.findall(r"<(\w+)", frames[1])
+    assert re.findall('r:id="([^"]*)"', frames[0]) == ["anysvml"]
+    assert relations[0] == {"anysvml", "comments"}
+
+
+def test_rows_of_a_source_that_come_apart_stand_in_sheets_of_their_own(tmp_path: Path) -> None:
+    """They never do, as files are read one after the other; but none would be lost."""
+    rows = [row(number, (str(number),), pk=pk) for number, pk in ((2, 1), (3, 2), (4, 1))]
+    path = write(tmp_path / "e.xlsx", rows, source(1, "a.csv", ("Device",)), source(2, "b.csv", ("Device",)))
+
+    assert load_workbook(path).sheetnames == ["a", "b", "a (2)", "causes"]
+    assert [read(path, name)[1] for name in ("a", "b", "a (2)")] == [[("2",)], [("3",)], [("4",)]]
+
+
+def test_half_a_workbook_is_thrown_away(tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a sheet leaves the earlier one, and is what ends the program."""
+    path = tmp_path / "errors.xlsx"
+    path.write_text("old")
+
+    def interrupted() -> Iterator[ReportRow]:
+        yield row(2, ("A",))
+        raise KeyboardInterrupt
+
+    def write_half() -> None:
+        by_pk = {1: source(1, "f.csv", ("Device",))}
+        with input_workbook(path, {}, by_pk, []) as write_row:
+            for told in told_rows(interrupted(), by_pk, run_id="run-1"):
+                write_row(told)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+
+    assert (path.read_text(), [each.name for each in tmp_path.iterdir()]) == ("old", ["errors.xlsx"])
 
 
 def test_the_causes_stand_in_the_last_sheet(tmp_path: Path) -> None:

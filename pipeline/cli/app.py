@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -18,9 +18,26 @@ from pipeline.cli.local_verbs import demo_verb, ledger, simulate_verb
 from pipeline.cli.run_verbs import report_verb, resume_verb, retry_verb, runs, undo_verb, verify_verb
 from pipeline.interrupt import raise_on_sigterm
 
+VERB_FIRST = "pipeline.cli.verb_first"
 
-class _InOrder(TyperGroup):
-    """Typer would list the verbs that have verbs below them before all others."""
+
+class _Group(TyperGroup):
+    """Verbs below one word. Without an option before the verb the options are left at their defaults, not looked at.
+
+    Typer imports pydantic to convert the value of an option, even of one that was not given, and that takes longer than
+    all else that the help of a verb needs.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer keeps this class for itself
+        ctx.meta[f"{VERB_FIRST} {self.name}"] = bool(args) and not args[0].startswith("-")
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - the same
+        return [] if ctx.meta.get(f"{VERB_FIRST} {self.name}") else super().get_params(ctx)
+
+
+class _Verbs(_Group):
+    """The verbs in their order: Typer would list those that have verbs below them before all others."""
 
     def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 - the parameters are Typer's
         return [name for name, _ in VERBS]
@@ -28,7 +45,7 @@ class _InOrder(TyperGroup):
 
 app = typer.Typer(
     name="certstate",
-    cls=_InOrder,
+    cls=_Verbs,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -53,6 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def _show_version(is_asked: bool) -> None:
+    """Show the version and end, before any other option is looked at."""
+    if is_asked:
+        typer.echo(f"certstate {__version__}")
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
 def set_globals(
     context: typer.Context,
@@ -64,12 +88,11 @@ def set_globals(
     ] = o.Output.TEXT,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours; so does NO_COLOR.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show where an internal error came from.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback has answered it
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
 ) -> None:
     """Take the options before the verb."""
-    if version:
-        typer.echo(f"certstate {__version__}")
-        raise typer.Exit
     if context.invoked_subcommand is None:
         without_verb(output, context.get_help())
     context.obj = o.Globals(config, output, not no_color and not os.environ.get("NO_COLOR"), verbose)
@@ -95,6 +118,6 @@ VERBS = (
 
 for name, verb in VERBS:
     if isinstance(verb, typer.Typer):
-        app.add_typer(verb, name=name)
+        app.add_typer(verb, name=name, cls=_Group)
     else:
         app.command(name)(verb)

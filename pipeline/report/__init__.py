@@ -4,6 +4,7 @@ from pipeline.report.causes import Cause, Example, RowRanges, causes_of_answers,
 from pipeline.report.document import document_of, write_document
 from pipeline.report.history import HISTORY_FILE, past_run, read_history, remember
 from pipeline.report.import_columns import harmless
+from pipeline.report.input_rows import told_rows, widths_of
 from pipeline.report.junit import write_junit
 from pipeline.report.lines import Line, lines_of
 from pipeline.report.page import answer_of, write_page
@@ -23,7 +24,7 @@ from pipeline.report.summary import (
     route_lines,
     totals_of,
 )
-from pipeline.report.tables import write_input_rows, write_repairs, write_sent_rows
+from pipeline.report.tables import input_table, repairs_table, write_input_rows, write_sent_rows
 from pipeline.report.verification import (
     Result,
     Verification,
@@ -32,7 +33,7 @@ from pipeline.report.verification import (
     verification_document,
     write_verified_rows,
 )
-from pipeline.report.workbook import annotate, write_workbook
+from pipeline.report.workbook import annotate, input_workbook
 from pipeline.report.workbook.annotated import SUFFIXES as ANNOTATED_SUFFIXES
 
 __all__ = [
@@ -63,20 +64,23 @@ __all__ = [
     "causes_of_results",
     "document_of",
     "harmless",
+    "input_table",
+    "input_workbook",
     "lines_of",
     "past_run",
     "read_history",
     "remember",
+    "repairs_table",
     "route_lines",
+    "told_rows",
     "totals_of",
     "verification_document",
+    "widths_of",
     "write_document",
     "write_input_rows",
     "write_junit",
     "write_page",
-    "write_repairs",
     "write_sent_rows",
     "write_trend",
     "write_verified_rows",
-    "write_workbook",
 ]

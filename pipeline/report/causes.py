@@ -103,7 +103,9 @@ def causes_of_findings(
     """
     groups: dict[tuple[str, str], _Group] = {}
     for source_pk, row_number, found in placed:
-        group = groups.setdefault((found.code, found.column), _Group(found.severity, found.hint))
+        group = groups.get((found.code, found.column))
+        if group is None:
+            group = groups[found.code, found.column] = _Group(found.severity, found.hint)
         _take_in(group, _Seen(source_pk, row_number, found.message), found.value)
     return _ranked(groups, sources)
 
@@ -131,7 +133,9 @@ def code_of_answer(row: ReportRow) -> str:
 
 
 def _take_in(group: _Group, seen: _Seen, value: str) -> None:
-    ranges = group.ranges_of.setdefault(seen.source_pk, RowRanges())
+    ranges = group.ranges_of.get(seen.source_pk)
+    if ranges is None:
+        ranges = group.ranges_of[seen.source_pk] = RowRanges()
     if seen.row_number is not None:
         ranges.add(seen.row_number)
     if len(group.values) < MOST_VALUES:

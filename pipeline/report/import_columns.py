@@ -1,7 +1,10 @@
 """The `_import_*` columns that follow a row's own cells in our tables: what became of the row, and what it was."""
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 from pipeline.carried import identifiers_in, identifiers_text
 from pipeline.damage import damage_of
@@ -36,9 +39,22 @@ SHIFTED = frozenset({Code.RAGGED_ROW, Code.BROKEN_QUOTES})
 NO_ERRORS: Mapping[int, Sequence[Finding]] = MappingProxyType({})
 
 
+_SPLITTING = re.compile(r"[;,\t\r\n](?:[\t\r\n']|\s*[\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""What stands at each of `FORMULA_PLACES` of cells joined by semicolons: seldom elsewhere, and sooner found."""
+
+RANK_OF = {severity: rank for rank, severity in enumerate(Severity)}
+
+
 def harmless(cell: str) -> str:
     """Return the cell so that no spreadsheet runs it; `load` turns it back."""
     return FORMULA_PLACES.sub("'", cell)
+
+
+def harmless_cells(cells: Sequence[str]) -> list[str]:
+    """Return the cells of a row, each `harmless`."""
+    if _SPLITTING.search(f";{';'.join(cells)}") is None:
+        return list(cells)
+    return [FORMULA_PLACES.sub("'", cell) for cell in cells]
 
 
 def import_cells(
@@ -56,27 +72,42 @@ def import_cells(
     answer = row.answer
     # What was repaired stands in repairs.csv; here is what somebody has to do.
     told = [each for each in (*file_errors, *row.findings) if each.severity is not Severity.INFO]
-    told.sort(key=lambda each: tuple(Severity).index(each.severity))
+    told.sort(key=lambda each: RANK_OF[each.severity])
     messages = [each.message for each in told] + ([answer.message] if answer.message else [])
-    cells = {
-        "run": run_id,
-        "file": source.file,
-        "row": str(row.row_number),
-        "sheet": source.sheet or "",
-        "status": "unsent" if row.state is State.PLANNED else row.state.value,
-        "code": "; ".join(each.code for each in told),
-        "column": "; ".join(each.column for each in told),
-        "value": "; ".join(each.value for each in told),
-        "message": "; ".join(messages),
-        "hint": "; ".join(dict.fromkeys(each.hint for each in told)),
-        "http_status": str(answer.http_status or ""),
-        "graph_code": answer.graph_code,
-        "request_id": answer.request_id,
-        "attempts": str(row.attempts),
-        "id": answer.object_id,
-        "identifiers": identifiers_text(_identifiers(row, source) if sent is None else _named(sent)),
-    }
-    return [harmless(cells[name]) for name in IMPORT_COLUMNS]
+    return harmless_cells(
+        [
+            run_id,
+            source.file,
+            str(row.row_number),
+            source.sheet or "",
+            "unsent" if row.state is State.PLANNED else row.state.value,
+            "; ".join([each.code for each in told]),
+            "; ".join([each.column for each in told]),
+            "; ".join([each.value for each in told]),
+            "; ".join(messages),
+            "; ".join(dict.fromkeys([each.hint for each in told])),
+            str(answer.http_status or ""),
+            answer.graph_code,
+            answer.request_id,
+            str(row.attempts),
+            answer.object_id,
+            identifiers_text(_identifiers(row, source) if sent is None else _named(sent)),
+        ]
+    )
+
+
+class _Places(NamedTuple):
+    """Where a source's rows hold identifiers."""
+
+    carried: int | None  # the cell with those of an earlier run
+    identifiers: tuple[tuple[int, str], ...]  # (cell index, property)
+
+
+@lru_cache(maxsize=16)
+def _places_of(header: tuple[str, ...], properties: tuple[str, ...]) -> _Places:
+    columns = list(enumerate(zip(header, properties, strict=False)))
+    carried = (index for index, (name, _) in columns if name.strip().casefold() == IDENTIFIERS_COLUMN)
+    return _Places(next(carried, None), tuple((index, meant) for index, (_, meant) in columns if meant in IDENTIFIERS))
 
 
 def _identifiers(row: ReportRow, source: SourceInfo) -> Mapping[str, str]:
@@ -86,16 +117,17 @@ def _identifiers(row: ReportRow, source: SourceInfo) -> Mapping[str, str]:
     read.
     """
     cells = row.cells or ()
-    places = list(zip(source.header, source.properties, cells, strict=False))
-    own = (cell for header, _, cell in places if header.strip().casefold() == IDENTIFIERS_COLUMN)
-    earlier = _named(identifiers_in(next(own, "")))
+    places = _places_of(source.header, source.properties)
+    has_carried = places.carried is not None and places.carried < len(cells)
+    earlier = _named(identifiers_in(cells[places.carried or 0])) if has_carried else {}
     if any(each.code in SHIFTED for each in row.findings):
         return earlier
     texts: dict[str, str] = {}
-    for _, name, cell in places:
-        was = earlier.get(name, "")
-        if name in IDENTIFIERS and cell.strip() and name not in texts:
-            texts[name] = was if damage_of(was, cell) else cell
+    for index, name in places.identifiers:
+        cell = cells[index] if index < len(cells) else ""
+        if name not in texts and cell.strip():
+            was = earlier.get(name, "")
+            texts[name] = was if was and damage_of(was, cell) else cell
     return {**earlier, **texts}
 
 

@@ -6,12 +6,16 @@ from pathlib import Path
 from tempfile import mkstemp
 
 
+class NotReplacedError(OSError):
+    """A report cannot be written; `filename` is its path."""
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield the path of a file to write instead, which takes the place of `path` when the block ends well.
 
     It lies in the same folder, under a name that no other run has; half a report must not look like a whole one when
-    the program is killed. Raises OSError that names `path`.
+    the program is killed. Raises OSError that names `path`, or the other report that the block was to replace.
     """
     try:
         handle, name = mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=path.suffix)
@@ -24,5 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
         finally:
             with suppress(FileNotFoundError):
                 unfinished.unlink()
+    except NotReplacedError:
+        raise
     except OSError as problem:
-        raise OSError(problem.errno, problem.strerror or str(problem), str(path)) from problem
+        raise NotReplacedError(problem.errno, problem.strerror or str(problem), str(path)) from problem

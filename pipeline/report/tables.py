@@ -17,57 +17,49 @@ from pipeline.carried import another_column
 from pipeline.editions import Edition
 from pipeline.findings import Finding, text_after
 from pipeline.identity import fold_header
-from pipeline.model import (
-    IMPORT_PREFIX,
-    PROFILE_ID_COLUMN,
-    PROFILE_TYPE_COLUMN,
-    ReportRow,
-    SourceInfo,
-    State,
-)
-from pipeline.report.import_columns import IMPORT_HEADER, NO_ERRORS, harmless, import_cells
+from pipeline.model import IMPORT_PREFIX, PROFILE_ID_COLUMN, PROFILE_TYPE_COLUMN, ReportRow, SourceInfo
+from pipeline.report.import_columns import IMPORT_HEADER, harmless, harmless_cells, import_cells
+from pipeline.report.input_rows import ReadRows, ToldRow, Widths, told_rows, widths_of
 from pipeline.report.replacing import replacing
 
 REPAIR_COLUMNS = ("file", "sheet", "row", "column", "rule", "was", "is")
 
-ReadRows = Callable[[], Iterable[ReportRow]]
+
+def write_input_rows(path: Path, read_rows: ReadRows, sources: Mapping[int, SourceInfo], *, run_id: str) -> int:
+    """Write the rows with their own cells; return how many. `read_rows` is called twice: for widths, for cells."""
+    written = 0
+    with input_table(path, widths_of(read_rows(), sources), sources) as write:
+        for told in told_rows(read_rows(), sources, run_id=run_id):
+            write(told)
+            written += 1
+    return written
 
 
-def write_input_rows(
-    path: Path,
-    read_rows: ReadRows,
-    sources: Mapping[int, SourceInfo],
-    file_errors: Mapping[int, Sequence[Finding]] = NO_ERRORS,
-    *,
-    run_id: str,
-) -> int:
-    """Write the rows with their own cells; return how many. `read_rows` is called twice: for widths, for cells.
-
-    `file_errors` are the errors about whole sources: they stand with each invalid row of theirs.
-    """
-    widths = Counter[int]()
-    for row in read_rows():
-        widths[row.source_pk] = max(widths[row.source_pk], len(row.cells or ()))
+@contextmanager
+def input_table(path: Path, widths: Widths, sources: Mapping[int, SourceInfo]) -> Iterator[Callable[[ToldRow], None]]:
+    """Yield what writes one more row with its own cells into the table. Raises OSError."""
     columns_of = {
-        source.pk: list(_columns(source, widths[source.pk]))
+        source.pk: list(_columns(source, len(widths.get(source.pk, source.header))))
         for source in sources.values()
         if source.rows_read  # unlike a sheet that was skipped: its header would only be noise
     }
     headers = _headers(columns_of, sources)
     place_of = {column: place for place, column in enumerate(headers)}
-    written = 0
+    places_of = {
+        pk: [None if each is None else place_of[each] for each in columns] for pk, columns in columns_of.items()
+    }
     with open_table(path) as file:
         writer = csv.writer(file, delimiter=delimiter_of(sources))
         writer.writerow([*map(harmless, headers.values()), *IMPORT_HEADER])
-        for row in read_rows():
+
+        def write(told: ToldRow) -> None:
             cells = [""] * len(headers)
-            for column, cell in zip(columns_of[row.source_pk], row.cells or (), strict=False):
-                if column is not None:
-                    cells[place_of[column]] = harmless(cell)
-            about_file = file_errors.get(row.source_pk, ()) if row.state is State.INVALID else ()
-            writer.writerow(cells + import_cells(row, sources[row.source_pk], run_id, about_file))
-            written += 1
-    return written
+            for place, cell in zip(places_of[told.source.pk], told.own, strict=False):
+                if place is not None:
+                    cells[place] = cell
+            writer.writerow([*cells, *told.ours])
+
+        yield write
 
 
 def write_sent_rows(
@@ -86,30 +78,31 @@ def write_sent_rows(
             _, _, profile_id, *cast, _ = row.collection.split("/")
             way = (body.get("devicePlatform"), "/".join(cast))
             sent = {name: str(body[name]) for name in names if name in body}
-            cells = [harmless(sent.get(name, "")) for name in names]
+            cells = harmless_cells([sent.get(name, "") for name in names])
             ours = import_cells(row, sources[row.source_pk], run_id, sent=sent)
             writer.writerow([*cells, profile_id, type_of.get(way, ""), *ours])
             written += 1
     return written
 
 
-def write_repairs(
-    path: Path, placed: Iterable[tuple[int, int | None, Finding]], sources: Mapping[int, SourceInfo]
-) -> int:
-    """Write each change of a value by a rule, as (source, row number, finding) triples tell it; return how many."""
-    written = 0
+@contextmanager
+def repairs_table(
+    path: Path, sources: Mapping[int, SourceInfo]
+) -> Iterator[Callable[[int, int | None, Finding], None]]:
+    """Yield what writes (source, row number, finding) down, if a rule changed a value there. Raises OSError."""
     with open_table(path) as file:
         writer = csv.writer(file, delimiter=delimiter_of(sources))
         writer.writerow(REPAIR_COLUMNS)
-        for source_pk, row_number, found in placed:
+
+        def write(source_pk: int, row_number: int | None, found: Finding) -> None:
             text = text_after(found)
             if text is None or row_number is None:
-                continue
+                return
             source = sources[source_pk]
             cells = (source.file, source.sheet or "", str(row_number), found.column, found.code, found.value, text)
-            writer.writerow([harmless(cell) for cell in cells])
-            written += 1
-    return written
+            writer.writerow(harmless_cells(cells))
+
+        yield write
 
 
 class _Column(NamedTuple):
@@ -153,6 +146,8 @@ def delimiter_of(sources: Mapping[int, SourceInfo]) -> str:
 @contextmanager
 def open_table(path: Path) -> Iterator[TextIO]:
     """Yield a table to be written, so that Excel reads it; it takes the place of an earlier one when it is whole."""
-    # Excel takes a CSV file for UTF-8 only with the byte order mark; the csv module wants newline="".
-    with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+    # Excel takes a CSV file for UTF-8 only with the byte order mark; the csv module wants newline="". The encoding
+    # utf-8-sig would write the mark too, but is run in Python for each row.
+    with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+        file.write("\ufeff")
         yield file

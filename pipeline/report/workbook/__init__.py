@@ -3,6 +3,7 @@
 texts.py     any text as a cell that Excel reads as exactly that text; names of sheets
 marks.py     colours and comments: which cell of a row a finding belongs to
 to_fix.py    errors.xlsx
+text_sheet.py  a sheet of texts, written row by row
 causes.py    the sheet `causes`
 parts.py     the parts of an .xlsx package as they stand in the file
 raw_sheet.py one sheet of it
@@ -12,6 +13,6 @@ annotated.py the annotated copy
 """
 
 from pipeline.report.workbook.annotated import annotate
-from pipeline.report.workbook.to_fix import write_workbook
+from pipeline.report.workbook.to_fix import input_workbook, write_workbook
 
-__all__ = ["annotate", "write_workbook"]
+__all__ = ["annotate", "input_workbook", "write_workbook"]

@@ -1,7 +1,8 @@
 """Colours and comments: which cell of a row a finding belongs to, and what is seen there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from openpyxl.comments import Comment
@@ -83,10 +84,10 @@ def together(one: CellMark, other: CellMark) -> CellMark:
 
 def worst_mark(row: ReportRow, file_errors: Sequence[Finding] = ()) -> Mark | None:
     """Return the mark of the worst that is said of the row, None where nothing is."""
-    marks = {MARK_OF[each.severity] for each in (*row.findings, *file_errors)} - {Mark.REPAIR}
-    if row.state in HINTS and row.answer.message:
-        marks.add(Mark.ERROR)
-    return next((mark for mark in Mark if mark in marks), None)
+    severities = {each.severity for each in (*row.findings, *file_errors)}
+    if Severity.ERROR in severities or (row.state in HINTS and row.answer.message):
+        return Mark.ERROR
+    return Mark.WARNING if Severity.WARNING in severities else None
 
 
 def comment_of(text: str) -> Comment:
@@ -102,9 +103,14 @@ def _add(marks: dict[int | None, CellMark], index: int | None, seen: CellMark) -
 
 def _index_of(column: str, source: SourceInfo) -> int | None:
     """Return the place of the column that a finding names; of two of the same name the one that is read."""
-    places = [index for index, header in enumerate(source.header) if shorten(header) == column]
-    read = [index for index in places if index < len(source.properties) and source.properties[index]]
-    return next(iter((*read, *places)), None)
+    return _indexes(source.header, source.properties).get(column)
+
+
+@lru_cache(maxsize=16)
+def _indexes(header: tuple[str, ...], properties: tuple[str, ...]) -> Mapping[str, int]:
+    names = [shorten(each) for each in header]
+    read = [index for index in range(len(names)) if index < len(properties) and properties[index]]
+    return {names[index]: index for index in (*reversed(range(len(names))), *reversed(read))}
 
 
 def _sentence(found: Finding) -> str:

@@ -46,14 +46,12 @@ class Blanks(CellRichText):
         return inline
 
 
-def cell_value(cell: str) -> str | Blanks:
-    """Return what to write for a cell, harmless already and not empty, so that it is read back as it is.
+def cell_value(cell: str) -> str:
+    """Return what to write for a cell, harmless already, so that it is read back as it is.
 
     Where Excel would cut it, it is cut, and says so.
     """
     escaped = escaped_text(_OURS.sub(_escape, cell))
-    if not escaped.strip():
-        return Blanks(escaped)
     return escaped if _fits(escaped, MOST_CHARACTERS) else _cut(escaped, MOST_CHARACTERS - len(CUT_MARK)) + CUT_MARK
 
 

@@ -2,8 +2,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
+BENCH_INSTALLED = $(VENV)/.installed-bench
 
-.PHONY: demo test check lint types audit chaos soak pictures format clean
+.PHONY: demo test check lint types audit chaos soak bench pictures format clean
 
 demo: $(INSTALLED)  ## import sample_data into a simulator on this machine
 	$(BIN)/certstate demo
@@ -29,6 +30,9 @@ chaos: $(INSTALLED)  ## kill imports at random moments under all kinds of faults
 soak: $(INSTALLED)  ## a long import under faults: memory and open files
 	$(BIN)/python benchmarks/soak.py
 
+bench: $(BENCH_INSTALLED)  ## all benchmarks, and the figures of docs/performance.md; QUICK=1 tries them, ONLY=quota runs one
+	$(BIN)/python benchmarks/run_all.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+
 pictures: $(INSTALLED)  ## the pictures of the documents, from real runs; needs Chromium
 	$(BIN)/python docs/pictures.py
 
@@ -45,3 +49,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $(INSTALLED)
+
+$(BENCH_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]' \
+	  && touch $(BENCH_INSTALLED) || echo "not all peers could be installed; the benchmarks say which they miss"

@@ -3,7 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
@@ -94,6 +94,17 @@ def key_of(collection: str, properties: Mapping[str, str | int]) -> str:
         return ""
     device = _text_form(str(properties.get("deviceDisplayName", ""))).casefold()
     return _digest(collection.casefold(), device, *identity)
+
+
+def keys_by_thumbprint(collections: Sequence[str], devices: Sequence[str], thumbprints: Sequence[str]) -> list[bytes]:
+    """Return for each object the 16 bytes whose hex digits `key_of` returns; the thumbprints are in their own form."""
+    start_of = {each: _framed(each.casefold()).decode() for each in set(collections)}
+    way = _framed("thumbprint").decode()
+    names = [device.strip().casefold() if device.isascii() else _text_form(device).casefold() for device in devices]
+    sizes = map(len, names if "".join(names).isascii() else (name.encode("utf-8", "surrogatepass") for name in names))
+    objects = zip(collections, sizes, names, thumbprints, strict=True)
+    texts = [f"{start_of[at]}{size}:{name}{way}{len(thumb)}:{thumb}" for at, size, name, thumb in objects]
+    return [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts]
 
 
 def key_of_object(collection: str, entity: Mapping[str, object]) -> str:
@@ -201,10 +212,11 @@ def _serial_number_form(text: str) -> str:
 
 
 def _digest(*parts: str) -> str:
-    """Return 128 bits over the parts; each is preceded by its length, so that no two lists of parts look alike."""
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        digest.update(f"{len(data)}:".encode())
-        digest.update(data)
-    return digest.hexdigest()
+    """Return 128 bits over the parts."""
+    return blake2b(b"".join(map(_framed, parts)), digest_size=16).hexdigest()
+
+
+def _framed(part: str) -> bytes:
+    """Return the part behind its length, so that no two lists of parts look alike."""
+    data = part.encode("utf-8", "surrogatepass")
+    return b"%d:%b" % (len(data), data)

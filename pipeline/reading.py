@@ -15,11 +15,19 @@ from pipeline.session import Job, make_folder
 
 
 def read_files(
-    paths: Sequence[Path], ledger: Ledger, run_id: str, folder: Path, job: Job, *, looks: bool | None = None
+    paths: Sequence[Path],
+    ledger: Ledger,
+    run_id: str,
+    folder: Path,
+    job: Job,
+    *,
+    looks: bool | None = None,
+    keeps_all: bool = True,
 ) -> None:
     """Read the files into the run and plan it by what the ledger knows. Writes to the ledger and to run.log.
 
-    `looks` says whether the run is to look into the tenant first; None leaves that to the plan.
+    `looks` says whether the run is to look into the tenant first; None leaves that to the plan. Without `keeps_all`,
+    for a dry run on a spool, valid rows of which nothing is told are only counted.
 
     Raises SourceError when a file is no table, and KeyboardInterrupt when the user wants no more: nothing of the run is
     planned then.
@@ -34,7 +42,16 @@ def read_files(
 
         updates = job.settings.send.on_changed is OnChanged.UPDATE
         ingest_files(
-            paths, ledger, run_id, rules=rules, options=job.load, on_rows=on_rows, updates=updates, looks=looks
+            paths,
+            ledger,
+            run_id,
+            rules=rules,
+            options=job.load,
+            on_rows=on_rows,
+            updates=updates,
+            looks=looks,
+            keeps_all=keeps_all,
+            jobs=job.jobs,
         )
         log.info("planned", rows={state.value: rows for state, rows in state_counts(ledger, run_id).items()})
 

@@ -142,11 +142,15 @@ def changed_since(row: Row, columns: ColumnMap, own: OwnColumns) -> tuple[Findin
 
 def still_masked(values: Values) -> tuple[Finding, ...]:
     """Return the values that stand there as our reports mask them, in a table that is none of our reports."""
-    return tuple(
-        finding(Code.LEADING_APOSTROPHE, APOSTROPHE, column=header, value=text)
-        for header, text in zip(values.columns.headers, values.texts, strict=True)
-        if text[:1] == "'" and MASKS.match(text)
-    )
+    pairs = zip(values.columns.headers, values.texts, strict=True)
+    return tuple(found for header, text in pairs for found in masked(text, header))
+
+
+def masked(text: str, header: str) -> tuple[Finding, ...]:
+    """Return what is told of a text that stands there as our reports mask it."""
+    if text[:1] == "'" and MASKS.match(text):
+        return (finding(Code.LEADING_APOSTROPHE, APOSTROPHE, column=header, value=text),)
+    return ()
 
 
 def _is_whole(row: Row) -> bool:

@@ -47,7 +47,7 @@ def validate_files(paths: Sequence[Path], job: Job) -> Finished:
         closing(open_ledger(path, scope_shown(job.settings), is_durable=False)) as spool,
     ):
         with new_run(spool, run_id, folder, "validate", job.settings):
-            read_files(paths, spool, run_id, folder, job)
+            read_files(paths, spool, run_id, folder, job, keeps_all=False)
         end_run(spool, run_id)
         stop = reason_not_to_send(state_counts(spool, run_id), job)
         is_stopped = stop is not None and stop.reason is StopReason.THRESHOLD

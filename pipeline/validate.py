@@ -5,14 +5,14 @@ OData type has one check here. No I/O.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, create_model
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 
 from pipeline.editions import ENTITY_TYPE, Edition, EnumType, PrimitiveType, Property, Shape
 from pipeline.findings import Code, Finding, finding
@@ -63,11 +63,21 @@ class Validator:
 
     edition: Edition
     model: type[CertificateState]
+    required: frozenset[str]
+    checks: Mapping[str, "Check"]  # by property
+
+    def __reduce__(self) -> tuple[Callable[..., "Validator"], tuple[Edition, frozenset[str]]]:
+        """Return how another process makes the same one: a class that was made here is not known there."""
+        return _validator, (self.edition, self.required)
 
 
 @dataclass(slots=True)
 class _Context:
     warned: list[Warned]
+
+
+Check = Callable[[str, _Context], str | int]
+"""Return the value that is sent for a text that is not blank. Raises PydanticCustomError."""
 
 
 class Judged(NamedTuple):
@@ -81,8 +91,9 @@ class Judged(NamedTuple):
 def open_validator(edition: Edition, *, required: frozenset[str]) -> Validator:
     """Return the validator for the edition, in which the properties of `required` must have a value."""
     fields: dict[str, Any] = {"odata_type": (str, Field(ENTITY_TYPE, serialization_alias="@odata.type"))}
+    checks = {each.name: _check_of(each) for each in edition.properties}
     for each in edition.properties:
-        check = _check_of(each)
+        check = _in_model(checks[each.name])
         if each.name in required:
             fields[each.name] = (Annotated[str if each.type is not PrimitiveType.INT32 else int, check], ...)
         elif each.type is PrimitiveType.INT32:
@@ -90,7 +101,44 @@ def open_validator(edition: Edition, *, required: frozenset[str]) -> Validator:
         else:
             fields[each.name] = (Annotated[str, check] | None, None)
     model = create_model(f"CertificateState{edition.name.title()}", __base__=CertificateState, **fields)
-    return Validator(edition, model)
+    return Validator(edition, model, required, checks)
+
+
+def _validator(edition: Edition, required: frozenset[str]) -> Validator:
+    return open_validator(edition, required=required)
+
+
+class Checked(NamedTuple):
+    """One value, judged: what is sent for it, or None with the error that keeps it from being sent."""
+
+    value: str | int | None
+    errors: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+def check_value(text: str, name: str, header: str, validator: Validator) -> Checked:
+    """Return what `validate_values` says of this property's text alone, in a row of any others."""
+    if not text.strip():
+        missing = (_missing(name, header, text),) if name in validator.required else ()
+        return Checked(None, missing)
+    context = _Context([])
+    value: str | int | None = None
+    errors: tuple[Finding, ...] = ()
+    try:
+        value = validator.checks[name](text, context)
+    except PydanticCustomError as problem:
+        errors = (finding(Code(problem.type), problem.message(), column=header, value=text),)
+    warnings = tuple(finding(each.code, each.message, column=header, value=text) for each in context.warned)
+    return Checked(value, errors, warnings)
+
+
+def _missing(name: str, header: str, text: str) -> Finding:
+    return finding(Code.MISSING_VALUE, f"{name} is required and the cell is empty", column=header, value=text)
+
+
+def body_of(properties: Mapping[str, str | int]) -> bytes:
+    """Return the request's body (JSON, UTF-8) for the checked values in the edition's order: the model's own JSON."""
+    return to_json({"@odata.type": ENTITY_TYPE, **properties})
 
 
 def validate_values(values: Values, validator: Validator) -> Judged:
@@ -107,23 +155,25 @@ def validate_values(values: Values, validator: Validator) -> Judged:
     except ValidationError as problems:
         for problem in problems.errors(include_url=False, include_input=False):
             name = str(problem["loc"][0])
-            code = Code.MISSING_VALUE if problem["type"] == "missing" else Code(problem["type"])
-            message = f"{name} is required and the cell is empty" if code is Code.MISSING_VALUE else problem["msg"]
-            findings.append(finding(code, message, column=header_of[name], value=given[name]))
+            if problem["type"] == "missing":
+                findings.append(_missing(name, header_of[name], given[name]))
+            else:
+                code = Code(problem["type"])
+                findings.append(finding(code, problem["msg"], column=header_of[name], value=given[name]))
     findings += [
         finding(each.code, each.message, column=header_of[each.name], value=given[each.name]) for each in context.warned
     ]
-    return Judged(state, _platform(given["devicePlatform"], validator.edition), tuple(findings))
+    return Judged(state, platform_of(given["devicePlatform"], validator.edition), tuple(findings))
 
 
-def _platform(text: str, edition: Edition) -> str:
+def platform_of(text: str, edition: Edition) -> str:
     """Return the text if it is a platform of the edition, else ""."""
     (platform_type,) = (each.type for each in edition.properties if each.name == "devicePlatform")
     return text if isinstance(platform_type, EnumType) and text in platform_type.members else ""
 
 
-def _check_of(prop: Property) -> BeforeValidator:
-    """Return the check of the property's type and shape, as pydantic calls it."""
+def _check_of(prop: Property) -> Check:
+    """Return the check of the property's type and shape."""
     check: Callable[[str, _Context, str], str | int]
     if isinstance(prop.type, EnumType):
         enum_type = prop.type
@@ -138,7 +188,7 @@ def _check_of(prop: Property) -> BeforeValidator:
     else:
         check = TEXT_CHECKS[prop.shape]
 
-    def validate(text: str, info: ValidationInfo) -> str | int:
+    def validate(text: str, context: _Context) -> str | int:
         if len(text) > MOST_CHARACTERS:
             raise _error(
                 Code.VALUE_TOO_LONG, f"the cell holds {len(text):,} characters; {MOST_CHARACTERS:,} is the most"
@@ -149,7 +199,16 @@ def _check_of(prop: Property) -> BeforeValidator:
                 Code.CONTROL_CHARACTER,
                 f"character {found.start() + 1} is the control character U+{ord(found.group()):04X}",
             )
-        return check(text, cast(_Context, info.context), str(info.field_name))
+        return check(text, context, prop.name)
+
+    return validate
+
+
+def _in_model(check: Check) -> BeforeValidator:
+    """Return the check as pydantic calls it."""
+
+    def validate(text: str, info: ValidationInfo) -> str | int:
+        return check(text, cast(_Context, info.context))
 
     return BeforeValidator(validate)
 

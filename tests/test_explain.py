@@ -908,7 +908,7 @@ def test_the_body_is_what_an_import_sends(folder: Path, simulator: RunningSimula
     request = document("a.csv", row=2, graph_url=simulator.service_root)["request"]
     call("import", "a.csv", "--graph-url", simulator.service_root)
 
-    assert Site(folder).select("SELECT body FROM rows") == [(request["body"].encode(),)]
+    assert Site(folder).select("SELECT body FROM row_bodies") == [(request["body"].encode(),)]
 
 
 def test_the_headers_are_those_that_are_sent() -> None:

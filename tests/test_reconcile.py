@@ -136,7 +136,7 @@ def _body_of(site: Site) -> dict[str, Any]:
     rehearsal = Site(folder)
     with running(SimulatorSettings()) as other:
         rehearsal.imported(other.service_root, rehearsal.write("i.csv", devices(1)))
-    ((body,),) = rehearsal.select("SELECT body FROM rows")
+    ((body,),) = rehearsal.select("SELECT body FROM row_bodies")
     entity: dict[str, Any] = json.loads(body)
     return entity
 

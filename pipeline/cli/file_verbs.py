@@ -49,6 +49,7 @@ def validate_verb(
     delimiter: o.Delimiter = None,
     no_repair: o.NoRepair = False,
     strict: o.Strict = False,
+    jobs: o.Jobs = None,
 ) -> None:
     """Dry run: check every row and write the report; sends nothing.
 
@@ -67,6 +68,7 @@ def validate_verb(
         preset=preset,
         repairs=not no_repair,
         is_strict=strict,
+        jobs=jobs,
     )
     _validate(context, asked)
 
@@ -96,6 +98,7 @@ def plan_verb(
     delimiter: o.Delimiter = None,
     no_repair: o.NoRepair = False,
     strict: o.Strict = False,
+    jobs: o.Jobs = None,
 ) -> None:
     """Show what an import would do with each row; sends nothing.
 
@@ -116,6 +119,7 @@ def plan_verb(
         preset=preset,
         repairs=not no_repair,
         is_strict=strict,
+        jobs=jobs,
         plan=save,
     )
     with ending(context.obj, sends=False):
@@ -148,9 +152,11 @@ def import_verb(
     delimiter: o.Delimiter = None,
     no_repair: o.NoRepair = False,
     strict: o.Strict = False,
+    jobs: o.Jobs = None,
     on_invalid: o.OnInvalidChoice = o.OnInvalid.SKIP,
     max_errors: o.MaxErrors = None,
     concurrency: o.Concurrency = None,
+    mode: o.Mode = None,
     quota: o.Quota = None,
     limit: o.Limit = None,
     yes: o.Yes = False,
@@ -175,8 +181,10 @@ def import_verb(
         repairs=not no_repair,
         max_errors=max_errors,
         concurrency=concurrency,
+        mode=mode,
         quota=quota,
         is_strict=strict,
+        jobs=jobs,
         aborts_on_invalid=on_invalid is o.OnInvalid.ABORT,
         most_rows=limit,
         is_confirmed=yes,

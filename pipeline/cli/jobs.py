@@ -128,6 +128,7 @@ def open_job(chosen: Globals, asked: Asked, settings: Settings, *, is_told: bool
             is_strict=asked.is_strict,
             aborts_on_invalid=asked.aborts_on_invalid,
             most_rows=asked.most_rows,
+            jobs=asked.jobs,
             check_remote=asked.check_remote,
         )
 
@@ -165,6 +166,7 @@ def _overrides(asked: Asked) -> Overrides:
         edition=asked.edition,
         graph_url=asked.graph_url,
         concurrency=asked.concurrency,
+        mode=asked.mode,
         quota=asked.quota,
         max_errors=asked.max_errors,
         state=asked.state,

@@ -69,7 +69,14 @@ MaxErrors = Annotated[
     str | None, typer.Option("--max-errors", metavar="N|N%", help="Stop at so many or such a share of bad rows.")
 ]
 Concurrency = Annotated[str | None, typer.Option("--concurrency", metavar="N|auto", help="Requests in flight.")]
+Mode = Annotated[
+    str | None, typer.Option("--mode", metavar="single|batch", help="One row in each request, or up to 20.")
+]
 Quota = Annotated[str | None, typer.Option("--quota", metavar="N/Ns", help="Writes per seconds, such as 100/20s.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", min=1, max=64, help="Processes that read text files (all for large ones)."),
+]
 Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Send at most so many rows.")]
 Missing = Annotated[bool, typer.Option("--missing", help="Those that verify found missing, instead of rejected ones.")]
 IncludeAdopted = Annotated[
@@ -131,10 +138,12 @@ class Asked:
     repairs: bool = True
     max_errors: str | None = None
     concurrency: str | None = None
+    mode: str | None = None
     quota: str | None = None
     is_strict: bool = False
     aborts_on_invalid: bool = False
     most_rows: int | None = None
+    jobs: int | None = None
     is_confirmed: bool = False
     plan: Path | None = None  # to save or to follow
     check_remote: bool | None = None

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from pipeline.errors import SourceError
 from pipeline.load.certificate_files import CERTIFICATE_FILE_HEADER, open_certificates
-from pipeline.load.table import Chunk, LoadOptions, Table, reading
+from pipeline.load.table import Block, Chunk, LoadOptions, Origin, Table, changed, chunk_of, reading
+from pipeline.load.text_files.pieces import read_again
 from pipeline.load.text_files.text import open_text
+from pipeline.load.text_files.text_rows import TextRows
 from pipeline.load.workbooks.workbook import open_sheets
 
 __all__ = [
@@ -25,10 +27,16 @@ __all__ = [
     "CERTIFICATE_SUFFIXES",
     "TEXT_SUFFIXES",
     "WORKBOOK_SUFFIXES",
+    "Block",
     "Chunk",
     "LoadOptions",
+    "Origin",
     "Table",
+    "TextRows",
+    "changed",
+    "chunk_of",
     "open_tables",
+    "read_again",
     "sha256_of",
 ]
 

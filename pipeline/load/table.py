@@ -1,14 +1,18 @@
 """What text files and workbooks have in common: the table, its header, its chunks of rows, what makes a row blank."""
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import SourceError
 from pipeline.findings import Code, Finding, finding, shorten
 from pipeline.model import IMPORT_PREFIX, MASKS, CellType, Row
+
+if TYPE_CHECKING:
+    from pipeline.load.text_files.text_rows import TextRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,17 @@ class Block:
         return sorted({at for column in holding for at, cell in enumerate(column) if word in cell})
 
 
+class Origin(NamedTuple):
+    """Where rows of a text file stand in it, each in one line."""
+
+    path: Path
+    start: int  # byte offset of the first line
+    size: int  # in bytes
+    first_row: int  # the row number of the first line
+    encoding: str
+    delimiter: str
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """The next rows of a table, in its order."""
@@ -60,10 +75,17 @@ class Chunk:
         Row, ...
     ] = ()  # broken ones, and those with more or fewer cells than the header; they stand among others
     blank_rows: int = 0  # between the rows; those before the header and after the last row are in no chunk
+    origin: Origin | None = None  # None: the rows come again only with the whole table
 
     def __len__(self) -> int:
         """Return the number of rows that are not blank."""
         return len(self.block) + len(self.odd)
+
+    @property
+    def row_numbers(self) -> Sequence[int]:
+        """The numbers of all rows, ascending."""
+        numbers = self.block.row_numbers
+        return array("I", sorted((*numbers, *(row.row_number for row in self.odd)))) if self.odd else numbers
 
     @property
     def rows(self) -> list[Row]:
@@ -85,6 +107,7 @@ class Table:
     rows_estimate: int  # about how many data rows there are, for progress
     chunks: Iterator[Chunk]  # consumed once; raises SourceError
     findings: tuple[Finding, ...] = ()  # about the whole table: how it was read, and what a reader should know of it
+    text: "TextRows | None" = None  # of text files: where `chunks` come from, for another process to read them
 
 
 class Record(NamedTuple):
@@ -139,6 +162,11 @@ def reading(path: Path) -> Iterator[None]:
         ) from exc
     except OSError as exc:
         raise SourceError(f"{path} cannot be read ({exc.strerror}): check the path and the drive.") from exc
+
+
+def changed(path: Path) -> str:
+    """Return the sentence that the file was written to meanwhile."""
+    return f"{path} was changed while it was being read: close the program that writes it and start again."
 
 
 def is_blank(cells: tuple[str, ...] | list[str]) -> bool:
@@ -240,9 +268,10 @@ def chunk_of(rows: Sequence[Row], blank_rows: int = 0) -> Chunk:
     odd = tuple(row for row in rows if row.broken or row.missing_cells or row.extra_cells)
     if odd:
         rows = [row for row in rows if not (row.broken or row.missing_cells or row.extra_cells)]
-    columns = tuple(zip(*(row.cells for row in rows), strict=True))
+    width = len(next(iter((*rows, *odd))).cells) if rows or odd else 0
+    columns = tuple(zip(*(row.cells for row in rows), strict=True)) or ((),) * width
     not_text = {at: row.not_text for at, row in enumerate(rows) if row.not_text}
-    return Chunk(Block([row.row_number for row in rows], columns, not_text), odd, blank_rows)
+    return Chunk(Block(array("I", (row.row_number for row in rows)), columns, not_text), odd, blank_rows)
 
 
 def row_of(record: Record, width: int, *, masked: bool = False) -> Row:

@@ -13,11 +13,31 @@
 The only rules that change a value; `findings.REPAIRS` are their names.
 """
 
+from pipeline.values.cells import find_cell_problem
 from pipeline.values.certificate import RULES
 from pipeline.values.dates import DateRules
-from pipeline.values.rules import Prepared, ValueRules, apply_rules, value_rules
+from pipeline.values.rules import (
+    ENHANCED_KEY_USAGES,
+    Prepared,
+    ReadText,
+    ValueRules,
+    apply_rules,
+    read_text,
+    value_rules,
+)
 
 CERTIFIED = frozenset(RULES)
 """The properties that a certificate says for itself."""
 
-__all__ = ["CERTIFIED", "DateRules", "Prepared", "ValueRules", "apply_rules", "value_rules"]
+__all__ = [
+    "CERTIFIED",
+    "ENHANCED_KEY_USAGES",
+    "DateRules",
+    "Prepared",
+    "ReadText",
+    "ValueRules",
+    "apply_rules",
+    "find_cell_problem",
+    "read_text",
+    "value_rules",
+]

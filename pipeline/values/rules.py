@@ -31,7 +31,7 @@ from pipeline.values.words import (
 
 Reader = Callable[[str], Reading]
 
-ENUM_READERS: Mapping[str, Callable[[str, EnumType], Reading]] = {
+ENUM_READERS: Mapping[str, Callable[..., Reading]] = {
     "devicePlatform": read_platform,
     "certificateKeyUsage": read_key_usage,
 }
@@ -49,6 +49,7 @@ class ValueRules:
     readers: tuple[Reader, ...]
     defaults: tuple[str, ...]
     serial: SerialForm | None
+    replaced_words: tuple[frozenset[str], ...]  # folded: whole cells that config.yaml or the preset replaces
 
 
 class Prepared(NamedTuple):
@@ -82,6 +83,7 @@ def value_rules(
     properties = tuple(property_of.get(name) for name in names)
     readers: list[Reader] = []
     filled: list[str] = []
+    replaced_words: list[frozenset[str]] = []
     for name, prop in zip(names, properties, strict=True):
         spelled = {fold_word(was): _spelled(now, prop) for was, now in replacements.get(name, {}).items()}
         is_date = prop is not None and prop.type is PrimitiveType.DATETIMEOFFSET
@@ -91,11 +93,12 @@ def value_rules(
         elif name != CERTIFICATE_COLUMN:
             rules = (find_damage, take_out_marks, *_rules_of(prop, dates, serial))
         keeps_text = not repairs and not is_date
+        replaced_words.append(frozenset(spelled))
         readers.append(partial(_read, replacements=spelled, rules=rules, keeps_text=keeps_text))
         # A default is read like a cell, but for the replacements.
         default = _spelled(defaults.get(name, ""), prop)
         filled.append(_read(default, replacements={}, rules=rules, keeps_text=keeps_text).text if default else "")
-    return ValueRules(properties, tuple(readers), tuple(filled), serial)
+    return ValueRules(properties, tuple(readers), tuple(filled), serial, tuple(replaced_words))
 
 
 def apply_rules(rows: Sequence[Values], rules: ValueRules) -> list[Prepared]:
@@ -116,6 +119,21 @@ def apply_rules(rows: Sequence[Values], rules: ValueRules) -> list[Prepared]:
         findings = _with_cell_findings(now, row, rules) if row.not_text else now.findings
         prepared.append(Prepared(Values(row.columns, tuple(now.texts), row.not_text), tuple(findings)))
     return prepared
+
+
+class ReadText(NamedTuple):
+    """One text of one column after its rules, and what was found and changed on the way."""
+
+    text: str
+    findings: tuple[Finding, ...]
+
+
+def read_text(text: str, place: int, header: str, rules: ValueRules) -> ReadText:
+    """Return what `apply_rules` makes of this text alone; an empty one stays empty, whatever its default."""
+    if not text.strip():
+        return ReadText(text, ())
+    reading = rules.readers[place](text)
+    return ReadText(reading.text, tuple(_findings(reading, header)))
 
 
 @dataclass(slots=True)
@@ -194,8 +212,7 @@ def _rules_of(prop: Property | None, dates: DateRules, serial: SerialForm | None
         return (trim,)
     if isinstance(prop.type, EnumType):
         read = ENUM_READERS.get(prop.name, read_members if prop.type.is_flags else read_member)
-        enum_type = prop.type
-        return (lambda text: read(text, enum_type),)
+        return (partial(read, enum_type=prop.type),)
     if prop.type is PrimitiveType.DATETIMEOFFSET:
         return (partial(read_date_time, rules=dates),)
     by_shape: dict[Shape, tuple[Reader, ...]] = {

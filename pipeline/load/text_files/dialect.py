@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from pipeline.errors import SourceError
 from pipeline.load.table import HEADER_SEARCH_ROWS, LoadOptions
@@ -20,6 +20,14 @@ SEP_LINE = re.compile(r'"?sep=(?P<delimiter>[^\r\n])"?(\r\n|\r|\n)', re.IGNORECA
 
 TYPE_LINE_START = "#TYPE "
 """Export-Csv of PowerShell 5.1 begins its file so unless told -NoTypeInformation (Microsoft, Export-Csv)."""
+
+
+class Layout(NamedTuple):
+    """How the bytes of a text file become records."""
+
+    encoding: str
+    start: int  # byte offset of the first record, behind the byte order mark and the `sep=` line
+    delimiter: str
 
 
 def checked_delimiter(path: Path, given: str | None) -> str | None:

@@ -20,8 +20,8 @@ from typing import NamedTuple, TextIO
 import pandas as pd
 
 from pipeline.errors import SourceError
-from pipeline.load.table import Record, reading
-from pipeline.load.text_files.pieces import Layout
+from pipeline.load.table import Record, changed, reading
+from pipeline.load.text_files.dialect import Layout
 from pipeline.load.text_files.quotes import (
     BrokenLine,
     BrokenLines,
@@ -47,11 +47,6 @@ def open_from(path: Path, layout: Layout, errors: str = "strict") -> TextIO:
     file = path.open("rb")
     file.seek(layout.start)
     return io.TextIOWrapper(file, layout.encoding, errors, newline="")
-
-
-def changed(path: Path) -> str:
-    """Return the sentence that the file was written to meanwhile."""
-    return f"{path} was changed while it was being read: close the program that writes it and start again."
 
 
 def read_records(path: Path, layout: Layout, width: int, *, first_row: int, chunk_rows: int) -> Iterator[Record]:

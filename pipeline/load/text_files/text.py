@@ -11,8 +11,7 @@ does PowerShell's first line `#TYPE`. Excel's first line `sep=;` declares the de
 row, so it is not counted either.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -22,13 +21,11 @@ from pipeline.findings import Code, Finding, finding, shorten
 from pipeline.load.table import (
     HEADER_SEARCH_ROWS,
     MAGIC_BYTES,
-    Chunk,
     LoadOptions,
     Record,
     Table,
     about_title_rows,
     check_width,
-    chunked,
     content_of,
     find_header,
     is_blank,
@@ -38,7 +35,7 @@ from pipeline.load.table import (
     unmasked,
 )
 from pipeline.load.text_files.detection import LEAST_CONFIDENCE_PERCENT, Detected
-from pipeline.load.text_files.dialect import SEP_LINE, TYPE_LINE_START, checked_delimiter, find_delimiter
+from pipeline.load.text_files.dialect import SEP_LINE, TYPE_LINE_START, Layout, checked_delimiter, find_delimiter
 from pipeline.load.text_files.encodings import (
     LINE_LIMIT_CHARACTERS,
     Fault,
@@ -47,9 +44,10 @@ from pipeline.load.text_files.encodings import (
     Mixed,
     find_encoding,
 )
-from pipeline.load.text_files.pieces import PIECE_BYTES, Layout, chunks_of, cut_pieces, is_cut_at_bytes, read_lines
+from pipeline.load.text_files.pieces import PIECE_BYTES
 from pipeline.load.text_files.quotes import BrokenLine, RecordReader
-from pipeline.load.text_files.records import changed, open_from, read_records
+from pipeline.load.text_files.records import open_from
+from pipeline.load.text_files.text_rows import TextRows, state_of
 
 
 class _Head(NamedTuple):
@@ -77,7 +75,7 @@ def open_text(path: Path, options: LoadOptions) -> Table:
         if found.detected is not None and found.detected.confidence_percent < LEAST_CONFIDENCE_PERCENT:
             raise SourceError(_about_unsure(path, layout, found.detected))
         head = _head_of(path, layout, options)
-        lines, seen = _count_lines(path, layout), _seen(path)
+        lines, state = _count_lines(path, layout), state_of(path)
         findings: tuple[Finding, ...] = ()
         if found.detected is not None:
             findings = (_about_encoding(path, layout, found.detected),)
@@ -86,6 +84,7 @@ def open_text(path: Path, options: LoadOptions) -> Table:
     header = head.header
     if options.header_row is None:
         findings += about_title_rows(head.above)
+    rows = TextRows(path, layout, header, head.header_row_number, options.chunk_rows, state)
     return Table(
         source=path,
         sheet=None,
@@ -94,8 +93,9 @@ def open_text(path: Path, options: LoadOptions) -> Table:
         encoding=layout.encoding,
         delimiter=layout.delimiter,
         rows_estimate=max(lines - head.header_row_number, 0),
-        chunks=_chunks(path, layout, head, options.chunk_rows, seen),
+        chunks=rows.chunks(),
         findings=findings,
+        text=rows,
     )
 
 
@@ -290,35 +290,3 @@ def _count_lines(path: Path, layout: Layout) -> int:
             lines += data.count(b"\n")
             block = data
     return lines + (not block.rstrip(b"\0").endswith(b"\n"))
-
-
-def _seen(path: Path) -> tuple[int, int]:
-    """Return the file's size in bytes and when it was last written to, in nanoseconds."""
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
-def _chunks(path: Path, layout: Layout, head: _Head, chunk_rows: int, seen: tuple[int, int]) -> Iterator[Chunk]:
-    """Yield the rows below the header: quickly as long as each line is one record, from there on one by one."""
-    width, first_row, blank_rows = len(head.header), 1, 0
-    if not is_report(head.header) and is_cut_at_bytes(layout.encoding):
-        with reading(path):
-            for piece in cut_pieces(path, layout.start):
-                lines = read_lines(piece.data, layout, width, first_row)
-                layout = layout._replace(start=piece.start)
-                if lines is None:
-                    break
-                first_row += lines.lines
-                chunks, blank_rows = chunks_of(lines, blank_rows, head.header_row_number, chunk_rows)
-                yield from chunks
-            else:
-                if _seen(path) != seen:
-                    raise SourceError(changed(path))
-                return
-    records = read_records(path, layout, width, first_row=first_row, chunk_rows=chunk_rows)
-    below = (record for record in records if record.row_number > head.header_row_number)
-    for chunk in chunked(below, head.header, chunk_rows):
-        yield replace(chunk, blank_rows=chunk.blank_rows + blank_rows) if blank_rows else chunk
-        blank_rows = 0
-    if _seen(path) != seen:
-        raise SourceError(changed(path))

@@ -1,0 +1,244 @@
+"""Phase one: files -> staged rows in the ledger, judged and routed, and planned once all files are read."""
+
+import gc
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.date_orders import DateOrders
+from pipeline.errors import SourceError
+from pipeline.findings import Code, Severity, finding
+from pipeline.ingest.blocks import Tally, add_rows, add_tally, counted_rows
+from pipeline.ingest.chunks import Judged, TableJudge, judge_chunk, judge_of, stage_chunk
+from pipeline.ingest.pool import Pool, judge_pieces, open_pool, processes_for
+from pipeline.ingest.repeats import places_of_repeats
+from pipeline.ingest.rules import Rules, judged
+from pipeline.ingest.tables import columns_of, count_known, source_of, without_header
+from pipeline.ledger import (
+    Ledger,
+    add_source,
+    add_source_finding,
+    count_rows,
+    plan_run,
+    refuse_rows,
+    stage_rows,
+)
+from pipeline.load import (
+    TEXT_SUFFIXES,
+    Chunk,
+    LoadOptions,
+    Origin,
+    Table,
+    changed,
+    chunk_of,
+    open_tables,
+    read_again,
+    sha256_of,
+)
+from pipeline.model import Row
+from pipeline.returned import MOST_PARENTS, without_causes
+
+OnRows = Callable[[int, int], None]
+"""(rows read so far, estimated total)."""
+
+
+def ingest_files(
+    paths: Sequence[Path],
+    ledger: Ledger,
+    run_id: str,
+    *,
+    rules: Rules,
+    options: LoadOptions,
+    on_rows: OnRows,
+    updates: bool = False,
+    looks: bool | None = None,
+    keeps_all: bool = True,
+    jobs: int | None = 1,
+) -> None:
+    """Stage each row of the files and plan the run: the files are one call with one key space.
+
+    `updates` and `looks` are `plan_run`'s. Without `keeps_all`, for a dry run on a ledger of its own, valid rows of
+    which there is nothing to tell are counted and not kept. `jobs` processes judge the rows of text files; with None
+    as many as there are processors, where the files are large. `on_rows` is told the rows read so far and the estimated
+    total. Raises SourceError when a file is no table; the run then has no plan, and nothing of it can be sent.
+    """
+    options = replace(options, known_columns=partial(count_known, rules=rules))
+    with _collector_at_rest(), open_pool(processes_for(_size_of(paths), jobs)) as pool:
+        reading = _Reading(ledger, run_id, rules, on_rows, keeps_all=keeps_all, pool=pool)
+        for path in paths:
+            _read_file(path, options, reading)
+        if not keeps_all:
+            _keep_repeats(paths, options, reading)
+            for source_pk, counted in reading.counted.items():
+                count_rows(ledger, run_id, source_pk, counted_rows(counted))
+    plan_run(ledger, run_id, updates=updates, looks=looks)
+
+
+def _size_of(paths: Sequence[Path]) -> int:
+    """Return the bytes of the text files together; what cannot be read is told when it is opened."""
+    return sum(path.stat().st_size for path in paths if path.suffix.lower() in TEXT_SUFFIXES and path.is_file())
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep the garbage collector from looking through rows again and again: they hold no cycles, and are many."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Seen(NamedTuple):
+    """A chunk of which rows were only counted."""
+
+    source: "_Source"
+    rows_before: int  # of all files
+    row_numbers: Sequence[int]
+    origin: Origin | None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far the reading of a call's files has come."""
+
+    ledger: Ledger
+    run_id: str
+    rules: Rules
+    on_rows: OnRows
+    keeps_all: bool
+    pool: Pool | None
+    rows: int = 0
+    rows_expected: int = 0
+    counted: dict[int, Tally] = field(default_factory=dict)  # by source: rows that are not kept
+    keys: list["array[int]"] = field(default_factory=list)  # chunk by chunk, of all files
+    chunks: list["_Seen"] = field(default_factory=list)  # beside `keys`
+
+
+def _read_file(path: Path, options: LoadOptions, reading: _Reading) -> None:
+    ledger, run_id, rules = reading.ledger, reading.run_id, reading.rules
+    skipped: list[Table] = []
+    matched = 0
+    digest = ""
+    for table in without_causes(open_tables(path, options)):
+        columns = columns_of(table, rules)
+        if columns is None:
+            skipped.append(table)
+            continue
+        matched += 1
+        digest = digest or sha256_of(path)
+        source_pk = add_source(ledger, run_id, source_of(table, digest, rules, columns), columns.findings)
+        _read_table(table, source_pk, judge_of(table.header, columns, rules), reading)
+    if not matched or (skipped and options.sheets):
+        raise without_header(path, skipped[0], rules)
+    for table in skipped:
+        source_pk = add_source(ledger, run_id, source_of(table, digest, rules), table.findings)
+        message = (
+            f"sheet {table.sheet} was not read, about {table.rows_estimate:,} rows: its row "
+            f"{table.header_row_number} names no known column"
+        )
+        found = finding(Code.SKIPPED_SHEET, message)
+        if not table.rows_estimate:
+            found = found._replace(severity=Severity.WARNING)  # one line of text, and no rows that could be missed
+        add_source_finding(ledger, run_id, source_pk, judged(found, rules))
+
+
+def _read_table(table: Table, source_pk: int, judge: TableJudge, reading: _Reading) -> None:
+    ledger, run_id = reading.ledger, reading.run_id
+    rows_before = reading.rows
+    reading.rows_expected += table.rows_estimate
+    source = _Source(source_pk, table.source, judge)
+    orders = DateOrders(table.header)
+    for each in _judged_chunks(table, judge, reading):
+        source.parents = tuple(dict.fromkeys((*source.parents, *each.parents)))[:MOST_PARENTS]
+        _keep(each, source, reading)
+        orders.take_in(each.kept.staged)
+        reading.on_rows(reading.rows, max(reading.rows, reading.rows_expected))
+    for found in orders.contradicted():
+        refuse_rows(ledger, run_id, source_pk, Code.DATE_ORDER, found)
+    if reading.rows == rows_before:
+        found = finding(Code.NO_ROWS, "a header and no rows")
+        add_source_finding(ledger, run_id, source_pk, judged(found, reading.rules))
+
+
+@dataclass(slots=True)
+class _Source:
+    """A table whose rows are being read."""
+
+    pk: int
+    path: Path
+    judge: TableJudge
+    parents: tuple[str, ...] = ()
+
+
+def _judged_chunks(table: Table, judge: TableJudge, reading: _Reading) -> Iterator[Judged]:
+    if reading.pool and table.text and table.text.is_in_pieces:
+        yield from judge_pieces(table.text, judge, table.header, reading.pool, keeps_all=reading.keeps_all)
+    else:
+        yield from (judge_chunk(chunk, judge, keeps_all=reading.keeps_all) for chunk in table.chunks)
+
+
+def _keep(judged: Judged, source: _Source, reading: _Reading) -> None:
+    """Stage what is kept of a chunk; in a dry run by the number that each row has among all that were read."""
+    kept = judged.kept
+    pks = None if reading.keeps_all else [reading.rows + 1 + place for place in kept.places]
+    stage_rows(
+        reading.ledger,
+        reading.run_id,
+        source.pk,
+        kept.staged,
+        blank_rows=judged.blank_rows,
+        parents=source.parents,
+        pks=pks,
+    )
+    if not reading.keeps_all:
+        add_tally(reading.counted.setdefault(source.pk, {}), kept.counted)
+        reading.keys.append(kept.keys)
+        reading.chunks.append(_Seen(source, reading.rows, judged.row_numbers, judged.origin))
+    reading.rows += kept.rows
+
+
+def _keep_repeats(paths: Sequence[Path], options: LoadOptions, reading: _Reading) -> None:
+    """Stage the counted rows whose key may come again, so that the plan compares them: they are read once more.
+
+    Raises SourceError when a file is not the one that was read before.
+    """
+    wanted = places_of_repeats(reading.keys)
+    origins = {at: origin for at in wanted if (origin := reading.chunks[at].origin)}
+    if len(origins) == len(wanted):
+        for at, origin in origins.items():
+            numbers = [reading.chunks[at].row_numbers[place] for place in wanted[at]]
+            _keep_counted(read_again(origin, numbers), wanted[at], at, reading)
+        return
+    chunks = enumerate(chunk for path in paths for chunk in _chunks_again(path, options, reading.rules))
+    for at, chunk in chunks:
+        if at >= len(reading.chunks) or len(chunk) != len(reading.chunks[at].row_numbers):
+            raise SourceError(changed(paths[0]))
+        if at in wanted:
+            rows = chunk.rows
+            _keep_counted([rows[place] for place in wanted[at]], wanted[at], at, reading)
+
+
+def _chunks_again(path: Path, options: LoadOptions, rules: Rules) -> Iterator[Chunk]:
+    for table in without_causes(open_tables(path, options)):
+        if columns_of(table, rules) is not None:
+            yield from table.chunks
+
+
+def _keep_counted(rows: Sequence[Row], places: Sequence[int], at: int, reading: _Reading) -> None:
+    """Stage the rows of chunk number `at` in these places, but for those that are staged already."""
+    seen = reading.chunks[at]
+    staged = stage_chunk(chunk_of(rows), seen.source.judge).staged
+    for place, row in zip(places, staged, strict=True):
+        if row.request is None or int(row.request.key[:16], 16) != reading.keys[at][place]:
+            raise SourceError(changed(seen.source.path))
+    new = [(place, row) for place, row in zip(places, staged, strict=True) if not row.findings]
+    pks = [seen.rows_before + 1 + place for place, _ in new]
+    stage_rows(reading.ledger, reading.run_id, seen.source.pk, [row for _, row in new], blank_rows=0, pks=pks)
+    add_rows(reading.counted[seen.source.pk], (row for _, row in new), -1)

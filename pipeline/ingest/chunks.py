@@ -1,5 +1,6 @@
 """One chunk of a table -> what is kept of it: every row (an import), or those with something to tell (a dry run)."""
 
+import marshal
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from pipeline.ingest.blocks import (
 from pipeline.ingest.rows import judge_rows
 from pipeline.ingest.rules import Rules
 from pipeline.load import Chunk, Origin
-from pipeline.model import ColumnMap, StagedRow
+from pipeline.model import ColumnMap, Row, StagedRow
 from pipeline.returned import OwnColumns, own_columns, parents_in
 
 
@@ -55,6 +56,7 @@ class Judged(NamedTuple):
     blank_rows: int
     row_numbers: Sequence[int]  # of its rows, ascending
     origin: Origin | None
+    packed: bytes  # the rows of a dry run that cannot be read again by their origin, for `unpacked`
     parents: tuple[str, ...]  # the runs whose reports its rows come from
 
 
@@ -62,7 +64,20 @@ def judge_chunk(chunk: Chunk, judge: TableJudge, *, keeps_all: bool) -> Judged:
     """Return what is kept of the chunk: all rows, or those with something to tell."""
     kept = stage_chunk(chunk, judge) if keeps_all else sift_chunk(chunk, judge)
     parents = parents_in(chunk.rows, judge.own) if judge.own else ()
-    return Judged(kept, chunk.blank_rows, chunk.row_numbers, chunk.origin, parents)
+    packed = b""
+    if not keeps_all and chunk.origin is None:
+        packed = marshal.dumps((list(chunk.block.row_numbers), [list(column) for column in chunk.block.columns]))
+    return Judged(kept, chunk.blank_rows, chunk.row_numbers, chunk.origin, packed, parents)
+
+
+def unpacked(packed: bytes, row_numbers: Sequence[int]) -> list[Row]:
+    """Return the rows with these numbers, which have the header's cells, of a chunk that this process packed.
+
+    What a workbook says of their cells beyond the text is left out: of rows that are only counted it says nothing.
+    """
+    numbers, columns = marshal.loads(packed)  # noqa: S302 - this process wrote it
+    places = ((number, bisect_left(numbers, number)) for number in row_numbers)
+    return [Row(number, tuple(column[at] for column in columns)) for number, at in places]
 
 
 def stage_chunk(chunk: Chunk, judge: TableJudge) -> Kept:

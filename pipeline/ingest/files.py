@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
 
 from pipeline.date_orders import DateOrders
 from pipeline.errors import SourceError
 from pipeline.findings import Code, Severity, finding
 from pipeline.ingest.blocks import Tally, add_rows, add_tally, counted_rows
-from pipeline.ingest.chunks import Judged, TableJudge, judge_chunk, judge_of, stage_chunk
+from pipeline.ingest.chunks import Judged, TableJudge, judge_chunk, judge_of, stage_chunk, unpacked
 from pipeline.ingest.pool import Pool, judge_pieces, open_pool, processes_for
 from pipeline.ingest.repeats import places_of_repeats
 from pipeline.ingest.rules import Rules, judged
@@ -29,7 +30,6 @@ from pipeline.ledger import (
 )
 from pipeline.load import (
     TEXT_SUFFIXES,
-    Chunk,
     LoadOptions,
     Origin,
     Table,
@@ -67,12 +67,16 @@ def ingest_files(
     total. Raises SourceError when a file is no table; the run then has no plan, and nothing of it can be sent.
     """
     options = replace(options, known_columns=partial(count_known, rules=rules))
-    with _collector_at_rest(), open_pool(processes_for(_size_of(paths), jobs)) as pool:
-        reading = _Reading(ledger, run_id, rules, on_rows, keeps_all=keeps_all, pool=pool)
+    with (
+        _collector_at_rest(),
+        open_pool(processes_for(_size_of(paths), jobs)) as pool,
+        TemporaryFile(dir=ledger.path.parent) as spool,  # private, and gone with the process
+    ):
+        reading = _Reading(ledger, run_id, rules, on_rows, keeps_all=keeps_all, pool=pool, spool=spool)
         for path in paths:
             _read_file(path, options, reading)
         if not keeps_all:
-            _keep_repeats(paths, options, reading)
+            _keep_repeats(reading)
             for source_pk, counted in reading.counted.items():
                 count_rows(ledger, run_id, source_pk, counted_rows(counted))
     plan_run(ledger, run_id, updates=updates, looks=looks)
@@ -101,7 +105,16 @@ class _Seen(NamedTuple):
     source: "_Source"
     rows_before: int  # of all files
     row_numbers: Sequence[int]
-    origin: Origin | None
+    origin: Origin | None  # None: its rows lie in the spool
+    start: int  # there, in bytes
+    size: int
+
+    def rows(self, row_numbers: Sequence[int], spool: IO[bytes]) -> list[Row]:
+        """Return the rows with these numbers once more."""
+        if self.origin:
+            return read_again(self.origin, row_numbers)
+        spool.seek(self.start)
+        return unpacked(spool.read(self.size), row_numbers)
 
 
 @dataclass(slots=True)
@@ -114,6 +127,7 @@ class _Reading:
     on_rows: OnRows
     keeps_all: bool
     pool: Pool | None
+    spool: IO[bytes]  # of rows that cannot be read again by their place in a file
     rows: int = 0
     rows_expected: int = 0
     counted: dict[int, Tally] = field(default_factory=dict)  # by source: rows that are not kept
@@ -200,35 +214,21 @@ def _keep(judged: Judged, source: _Source, reading: _Reading) -> None:
     if not reading.keeps_all:
         add_tally(reading.counted.setdefault(source.pk, {}), kept.counted)
         reading.keys.append(kept.keys)
-        reading.chunks.append(_Seen(source, reading.rows, judged.row_numbers, judged.origin))
+        seen = _Seen(source, reading.rows, judged.row_numbers, judged.origin, reading.spool.tell(), len(judged.packed))
+        reading.spool.write(judged.packed)
+        reading.chunks.append(seen)
     reading.rows += kept.rows
 
 
-def _keep_repeats(paths: Sequence[Path], options: LoadOptions, reading: _Reading) -> None:
+def _keep_repeats(reading: _Reading) -> None:
     """Stage the counted rows whose key may come again, so that the plan compares them: they are read once more.
 
     Raises SourceError when a file is not the one that was read before.
     """
-    wanted = places_of_repeats(reading.keys)
-    origins = {at: origin for at in wanted if (origin := reading.chunks[at].origin)}
-    if len(origins) == len(wanted):
-        for at, origin in origins.items():
-            numbers = [reading.chunks[at].row_numbers[place] for place in wanted[at]]
-            _keep_counted(read_again(origin, numbers), wanted[at], at, reading)
-        return
-    chunks = enumerate(chunk for path in paths for chunk in _chunks_again(path, options, reading.rules))
-    for at, chunk in chunks:
-        if at >= len(reading.chunks) or len(chunk) != len(reading.chunks[at].row_numbers):
-            raise SourceError(changed(paths[0]))
-        if at in wanted:
-            rows = chunk.rows
-            _keep_counted([rows[place] for place in wanted[at]], wanted[at], at, reading)
-
-
-def _chunks_again(path: Path, options: LoadOptions, rules: Rules) -> Iterator[Chunk]:
-    for table in without_causes(open_tables(path, options)):
-        if columns_of(table, rules) is not None:
-            yield from table.chunks
+    for at, places in places_of_repeats(reading.keys).items():
+        seen = reading.chunks[at]
+        rows = seen.rows([seen.row_numbers[place] for place in places], reading.spool)
+        _keep_counted(rows, places, at, reading)
 
 
 def _keep_counted(rows: Sequence[Row], places: Sequence[int], at: int, reading: _Reading) -> None:

@@ -23,8 +23,8 @@ from pipeline.ingest.rules import Rules
 from pipeline.load import Origin, TextRows
 from pipeline.model import ColumnMap
 
-LEAST_BYTES = 40_000_000
-"""A smaller file is read before a second process has started: about 100,000 rows."""
+LEAST_BYTES = 150_000_000
+"""Below, about 400,000 rows, the start of the processes takes longer than they save."""
 
 MOST_PROCESSES = 8
 """So many are used at most unless told otherwise: beyond, reading the file and the spool are what takes the time."""

@@ -171,7 +171,7 @@ def changed(path: Path) -> str:
 
 def is_blank(cells: tuple[str, ...] | list[str]) -> bool:
     """Return whether no cell holds anything but white space."""
-    return not any(cells) or not "".join(cells).strip()
+    return all(not cell or cell.isspace() for cell in cells)
 
 
 def trimmed(cells: tuple[str, ...] | list[str]) -> tuple[str, ...]:

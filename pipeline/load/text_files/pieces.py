@@ -19,7 +19,8 @@ from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
-from pipeline.load.table import Block, Chunk, Origin, Record, row_of
+from pipeline.errors import SourceError
+from pipeline.load.table import Block, Chunk, Origin, Record, changed, reading, row_of
 from pipeline.load.text_files.dialect import Layout
 from pipeline.model import Row
 
@@ -198,15 +199,21 @@ def _columns(lines: Sequence[str], delimiter: str, width: int) -> tuple[list[str
 
 
 def read_again(origin: Origin, row_numbers: Sequence[int]) -> list[Row]:
-    """Return the rows with these numbers of a piece that was read before. Raises OSError.
+    """Return the rows with these numbers of a piece that was read before.
 
-    Their cells are as they were, or the file is another one now.
+    Their cells are as they were, or the file is another one now. Raises SourceError when it cannot be read, or ends
+    before these rows.
     """
-    with origin.path.open("rb") as file:
+    with reading(origin.path), origin.path.open("rb") as file:
         file.seek(origin.start)
         lines = file.read(origin.size).split(b"\n")
-    wanted = (lines[number - origin.first_row].decode(origin.encoding).removesuffix("\r") for number in row_numbers)
-    records = csv.reader(wanted, delimiter=origin.delimiter)
+    try:
+        wanted = [lines[number - origin.first_row].decode(origin.encoding) for number in row_numbers]
+        records = list(csv.reader((line.removesuffix("\r") for line in wanted), delimiter=origin.delimiter))
+    except (IndexError, UnicodeDecodeError, csv.Error) as exc:
+        raise SourceError(changed(origin.path)) from exc
+    if len(records) != len(wanted):
+        raise SourceError(changed(origin.path))
     return [Row(number, tuple(cells)) for number, cells in zip(row_numbers, records, strict=True)]
 
 

@@ -60,6 +60,9 @@ from pipeline.model import CellType
 
 CellValue: TypeAlias = int | float | str | bool | time | date | datetime | timedelta
 
+TEXT_ONLY = {str}
+"""What most rows of an inventory hold."""
+
 EXACT_INTEGER_LIMIT = 2**53  # below it, a float holds every integer exactly
 
 
@@ -191,6 +194,9 @@ def _records(path: Path, sheet: CalamineSheet, traps: Traps, columns: range) -> 
     row_number = 0
     with _understood(path):
         for row_number, values in enumerate(sheet.iter_rows(), start=1):
+            if not left and not right and row_number not in traps and set(map(type, values)) == TEXT_ONLY:
+                yield Record(row_number, tuple(map(str, values)))
+                continue
             cells = [""] * left
             not_text: list[tuple[int, CellType]] = []
             for index, value in enumerate(values, start=left):

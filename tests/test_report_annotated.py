@@ -202,6 +202,15 @@ def test_parts_that_hold_nothing_keep_no_copy_from_being_made(tmp_path: Path, na
     assert copied(save_excel(tmp_path / "devices.xlsx", **{name: harmless}), {2: [REPAIRED]}) == ""
 
 
+def test_a_workbook_without_properties_of_its_own_is_annotated(tmp_path: Path) -> None:
+    """Other programs than Excel leave workbookPr out; dates then count from 1900, as in the copy."""
+    plain = WORKBOOK.replace('<workbookPr filterPrivacy="1" defaultThemeVersion="202300"/>', "")
+    path = save_excel(tmp_path / "devices.xlsx", **{"xl/workbook.xml": plain})
+
+    assert "<workbookPr" not in plain
+    assert copied(path, {2: [REPAIRED]}) == ""
+
+
 def test_a_workbook_that_is_not_what_the_run_read_has_no_copy(tmp_path: Path) -> None:
     """It was changed, it is gone, it is of another kind, or it is too large."""
     path = save_excel(tmp_path / "devices.xlsx")

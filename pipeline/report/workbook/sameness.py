@@ -84,7 +84,7 @@ def _custom_properties(parts: Parts) -> set[tuple[str, str]]:
 
 def _base_date(workbook: Element) -> str:
     properties = workbook.find(f"{MAIN}workbookPr")
-    return _plain(properties.get("date1904", "0")) if properties is not None else "0"
+    return _plain("0" if properties is None else properties.get("date1904", "0"))
 
 
 def _names(workbook: Element) -> set[tuple[str, str, str]]:

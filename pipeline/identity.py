@@ -23,6 +23,7 @@ INSTANT = re.compile(
 # Between digits only: a leading minus is the sign of a serial number.
 HEX_SEPARATORS = re.compile(r"(?<=[0-9A-Fa-f])[\s:-]+(?=[0-9A-Fa-f])")
 HEX = re.compile(r"[0-9A-Fa-f]+")
+OWN_HEX_FORM = re.compile(r"[0-9A-F]+")
 INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 """Marks that nobody sees: Windows' certificate dialog put U+200E before a copied thumbprint (KB 2023835)."""
 
@@ -97,12 +98,13 @@ def key_of(collection: str, properties: Mapping[str, str | int]) -> str:
 
 
 def keys_by_thumbprint(collections: Sequence[str], devices: Sequence[str], thumbprints: Sequence[str]) -> list[bytes]:
-    """Return for each object the 16 bytes whose hex digits `key_of` returns; the thumbprints are in their own form."""
+    """Return for each object the 16 bytes whose hex digits `key_of` returns; each has a thumbprint."""
     start_of = {each: _framed(each.casefold()).decode() for each in set(collections)}
     way = _framed("thumbprint").decode()
     names = [device.strip().casefold() if device.isascii() else _text_form(device).casefold() for device in devices]
     sizes = map(len, names if "".join(names).isascii() else (name.encode("utf-8", "surrogatepass") for name in names))
-    objects = zip(collections, sizes, names, thumbprints, strict=True)
+    forms = [thumb if OWN_HEX_FORM.fullmatch(thumb) else _hex_form(thumb) for thumb in thumbprints]
+    objects = zip(collections, sizes, names, forms, strict=True)
     texts = [f"{start_of[at]}{size}:{name}{way}{len(thumb)}:{thumb}" for at, size, name, thumb in objects]
     return [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts]
 

@@ -92,6 +92,7 @@ LIKELY = {
         "2027-11-23T24:00:00Z",
         "46349",
     ),
+    "lastCertificateStateChangeDateTime": ("2025-11-20T08:59:32.4378047-08:00", "2025-11-20T08:59:32Z", "yesterday"),
     "certificateIssuer": ("CN=Contoso Issuing CA 1", "CN=Contoso, O=Contoso"),
     "certificateThumbprint": (
         "0123456789ABCDEF0123456789ABCDEF01234567",
@@ -145,6 +146,7 @@ WAYS = (
     Way("declared"),
     Way("declared", is_strict=True),
     Way("declared", repairs=False),
+    Way("profiles", repairs=False),
     Way("odd default"),
     Way("current"),
     Way("profiles", preset=next(iter(PRESETS))),
@@ -265,6 +267,29 @@ def test_a_plain_text_is_plain_by_the_rules(data: st.DataObject) -> None:
     for at in set(range(len(texts))) - set(doubted):
         cell = cell_of(texts[at], place, judge.rules)
         assert (cell.text, cell.value or "", cell.is_told) == (texts[at], texts[at], False)
+
+
+def test_more_routes_than_are_remembered_are_found() -> None:
+    """Each row has the route that its own texts choose, however many there are."""
+    judge = judge_for(Way("profiles"))
+    cells = [LIKELY[name][0] if name in LIKELY else "x" for name in HEADER]
+    at = HEADER.index("certificateProfileDisplayName")
+    rows = [Row(number, (*cells[:at], f"Profile {number}", *cells[at + 1 :])) for number in range(2, 25_000)]
+
+    kept = [sift_chunk(chunk_of(rows[start : start + 6_000]), judge) for start in range(0, len(rows), 6_000)]
+
+    assert [each.staged for each in kept] == [[]] * len(kept)
+    assert sum(days.total() for each in kept for days in each.counted.values()) == len(rows)
+
+
+def test_enough_of_the_tables_hold_valid_rows() -> None:
+    """The likely texts make a row of which nothing is told, so that the tests above see such rows."""
+    judge = judge_for(Way("profiles"))
+    row = Row(2, tuple(LIKELY.get(name, ("note",))[0] for name in HEADER))
+
+    (staged,) = singly([row], judge)
+
+    assert (staged.request is not None, staged.findings) == (True, ())
 
 
 def test_columns_may_be_missing_and_templates_are_left_to_the_rows() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.columns import match_columns, pick_values
 from pipeline.editions import EDITION_1706, EDITION_CURRENT, EDITIONS, Edition, EnumType, PrimitiveType, Shape
-from pipeline.identity import fingerprint_of, hex_digits, instant_ticks, key_of
+from pipeline.identity import fingerprint_of, hex_digits, instant_ticks, key_of, keys_by_thumbprint
 from pipeline.model import Row
 from pipeline.validate import open_validator, validate_values
 
@@ -436,3 +436,23 @@ def test_1706_uses_the_same_rule() -> None:
     one = fingerprint_of(EDITION_1706, {"serverUrl": "https://ndes.contoso.com/"})
 
     assert fingerprint_of(EDITION_1706, {"serverUrl": "https://ndes.contoso.com"}) != one
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["deviceManagement/A", "DeviceManagement/B"]),
+            st.text(max_size=6) | st.sampled_from(["PC-1", "pc-1 ", "Stra\u00dfe", "e\u0301", ""]),
+            st.text("0123456789abcdefABCDEF:x -", min_size=1, max_size=8).filter(str.strip),
+        )
+    )
+)
+def test_many_keys_at_once_are_the_keys_of_each(objects: list[tuple[str, str, str]]) -> None:
+    """However the thumbprint and the device's name are spelled, the key is the one that the object has alone."""
+    collections, devices, thumbprints = ([each[at] for each in objects] for at in range(3))
+    expected = [
+        key_of(collection, {"deviceDisplayName": device, "certificateThumbprint": thumbprint})
+        for collection, device, thumbprint in objects
+    ]
+
+    assert [key.hex() for key in keys_by_thumbprint(collections, devices, thumbprints)] == expected

@@ -687,3 +687,27 @@ def test_ctrl_c_while_reading_leaves_nothing_behind(site: Site) -> None:
 
     assert site.select("SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM rows)") == [(0, 0)]
     assert list((site.folder / "runs").iterdir()) == []
+
+
+def test_a_dry_run_finds_repeats_however_they_are_written(site: Site) -> None:
+    """Without repairs a thumbprint in lower case is the same certificate, in a dry run as in an import."""
+    path = site.write("inventory.csv", [cells_of(1, certificateThumbprint=text * 20) for text in ("ab", "AB")])
+
+    totals = site.validated(path, repairs=False).summary.totals
+
+    assert [(total.label, total.rows) for total in totals if total.rows] == [("duplicate", 1), ("valid", 1)]
+
+
+def test_a_dry_run_finds_repeats_in_a_workbook(site: Site) -> None:
+    """Rows that hold a name as a number are told for that, and compared like the others."""
+    book = Workbook()
+    sheet = book.active
+    row = cells_of(1)
+    sheet.append(list(row))
+    for name in (1000, 1000, "PC-1", "PC-1"):
+        sheet.append([name if key == "deviceDisplayName" else text for key, text in row.items()])
+    book.save(site.folder / "inventory.xlsx")
+
+    totals = site.validated(site.folder / "inventory.xlsx").summary.totals
+
+    assert [(total.label, total.rows) for total in totals if total.rows] == [("duplicate", 2), ("valid", 2)]

@@ -245,3 +245,24 @@ def test_any_bytes_end_in_rows_or_a_sentence(tmp_path: Path, content: bytes, opt
 
     numbers = [row.row_number for row in rows]
     assert numbers == sorted(set(numbers))
+
+
+def test_a_carriage_return_at_the_end_of_a_quoted_cell_stays(tmp_path: Path) -> None:
+    """It is no part of the line's end, though all other lines end in CRLF."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'a,b,c\r\n1,2,"x\r"\n')
+
+    (table,) = open_tables(path, LoadOptions())
+
+    assert rows_of(table) == [Row(2, ("1", "2", "x\r"))]
+
+
+def test_a_file_that_is_replaced_by_another_encoding_is_told(tmp_path: Path) -> None:
+    """What was looked through when the file was opened does not hold for the bytes that came later."""
+    path = tmp_path / "a.csv"
+    path.write_bytes("a,b\n1,ä\n".encode())
+    (table,) = open_tables(path, LoadOptions())
+    path.write_bytes("a,b\n1,ää\n".encode("cp1252"))
+
+    with pytest.raises(SourceError, match="was changed while it was being read"):
+        list(table.chunks)

@@ -186,6 +186,8 @@ class _Read(NamedTuple):
 
 
 def _read(block: Block, judge: BlockJudge) -> _Read:
+    if len(judge.routes) >= REMEMBERED:
+        judge.routes.clear()  # here, because each row of a block finds its route again
     left = {*block.places_of("PRIVATE"), *_doubtful_types(block, judge)}
     notable = set[int]()
     texts: list[Sequence[str]] = []
@@ -217,8 +219,6 @@ def _route_of(texts: tuple[str, ...], judge: BlockJudge) -> Routed:
     """Return where rows with these texts of ROUTING go."""
     known = judge.routes.get(texts)
     if known is None:
-        if len(judge.routes) >= REMEMBERED:
-            judge.routes.clear()
         text_of = dict(zip((name for name in ROUTING if name in judge.columns.names), texts, strict=True))
         values = Values(judge.columns, tuple(text_of.get(name, "") for name in judge.columns.names))
         platform = platform_of(text_of["devicePlatform"], judge.rules.edition)

@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 from pipeline.date_orders import DateOrders
 from pipeline.errors import SourceError
 from pipeline.findings import Code, Severity, finding
-from pipeline.ingest.blocks import Tally, add_rows, add_tally, counted_rows
+from pipeline.ingest.blocks import Tally, add_rows, add_tally, counted_rows, first_bits
 from pipeline.ingest.chunks import Judged, TableJudge, judge_chunk, judge_of, stage_chunk, unpacked
 from pipeline.ingest.pool import Pool, judge_pieces, open_pool, processes_for
 from pipeline.ingest.repeats import places_of_repeats
@@ -105,6 +105,7 @@ class _Seen(NamedTuple):
     source: "_Source"
     rows_before: int  # of all files
     row_numbers: Sequence[int]
+    staged: frozenset[int]  # the places of the rows that were not only counted
     origin: Origin | None  # None: its rows lie in the spool
     start: int  # there, in bytes
     size: int
@@ -214,7 +215,9 @@ def _keep(judged: Judged, source: _Source, reading: _Reading) -> None:
     if not reading.keeps_all:
         add_tally(reading.counted.setdefault(source.pk, {}), kept.counted)
         reading.keys.append(kept.keys)
-        seen = _Seen(source, reading.rows, judged.row_numbers, judged.origin, reading.spool.tell(), len(judged.packed))
+        staged = frozenset(kept.places)
+        place = (reading.spool.tell(), len(judged.packed))
+        seen = _Seen(source, reading.rows, judged.row_numbers, staged, judged.origin, *place)
         reading.spool.write(judged.packed)
         reading.chunks.append(seen)
     reading.rows += kept.rows
@@ -225,20 +228,15 @@ def _keep_repeats(reading: _Reading) -> None:
 
     Raises SourceError when a file is not the one that was read before.
     """
-    for at, places in places_of_repeats(reading.keys).items():
+    for at, found in places_of_repeats(reading.keys).items():
         seen = reading.chunks[at]
+        places = [place for place in found if place not in seen.staged]
         rows = seen.rows([seen.row_numbers[place] for place in places], reading.spool)
-        _keep_counted(rows, places, at, reading)
-
-
-def _keep_counted(rows: Sequence[Row], places: Sequence[int], at: int, reading: _Reading) -> None:
-    """Stage the rows of chunk number `at` in these places, but for those that are staged already."""
-    seen = reading.chunks[at]
-    staged = stage_chunk(chunk_of(rows), seen.source.judge).staged
-    for place, row in zip(places, staged, strict=True):
-        if row.request is None or int(row.request.key[:16], 16) != reading.keys[at][place]:
-            raise SourceError(changed(seen.source.path))
-    new = [(place, row) for place, row in zip(places, staged, strict=True) if not row.findings]
-    pks = [seen.rows_before + 1 + place for place, _ in new]
-    stage_rows(reading.ledger, reading.run_id, seen.source.pk, [row for _, row in new], blank_rows=0, pks=pks)
-    add_rows(reading.counted[seen.source.pk], (row for _, row in new), -1)
+        staged = stage_chunk(chunk_of(rows), seen.source.judge).staged
+        for place, row in zip(places, staged, strict=True):
+            is_same = row.request is not None and first_bits(bytes.fromhex(row.request.key)) == reading.keys[at][place]
+            if not is_same or row.findings:
+                raise SourceError(changed(seen.source.path))
+        pks = [seen.rows_before + 1 + place for place in places]
+        stage_rows(reading.ledger, reading.run_id, seen.source.pk, staged, blank_rows=0, pks=pks)
+        add_rows(reading.counted[seen.source.pk], staged, -1)

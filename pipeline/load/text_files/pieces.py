@@ -130,7 +130,7 @@ def _unquoted(text: str, delimiter: str) -> str | None:
         and set(after[:-1]) <= {delimiter, "\r", "\n"}
         and after[-1] in {delimiter, "\r", "\n", ""}
     )
-    if not is_sound or "\n" in quoted or MASK in text:
+    if not is_sound or "\n" in quoted or "\r" in quoted or MASK in text:
         return None
     parts[1::2] = quoted.replace(delimiter, MASK).split('"')
     return "".join(parts)

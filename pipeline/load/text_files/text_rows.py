@@ -58,11 +58,17 @@ class TextRows:
                 raise SourceError(changed(self.path))
 
     def chunks_in(self, piece: Origin) -> Chunks | None:
-        """Return the piece's rows below the header; None when it is not proven that each of its lines is a record."""
+        """Return the piece's rows below the header; None when it is not proven that each of its lines is a record.
+
+        Raises SourceError when the file is not in its encoding any more.
+        """
         with reading(self.path), self.path.open("rb") as file:
             file.seek(piece.start)
             data = file.read(piece.size)
-        lines = read_lines(data, self.layout, len(self.header), piece.first_row)
+        try:
+            lines = read_lines(data, self.layout, len(self.header), piece.first_row)
+        except UnicodeDecodeError as exc:  # the file was looked through when it was opened
+            raise SourceError(changed(self.path)) from exc
         return lines and chunks_of(lines, piece, self.header_row_number, self.chunk_rows)
 
     def chunks_from(self, piece: Origin, blank_rows: int) -> Iterator[Chunk]:

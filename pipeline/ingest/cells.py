@@ -14,7 +14,10 @@ from pipeline.validate import check_value
 from pipeline.values import read_text
 
 REMEMBERED = 20_000
-"""So many texts of a column are remembered at most: of thumbprints, no two are the same."""
+"""So many texts of a column are remembered at most."""
+
+DOUBTED_REMEMBERED = 2_000
+"""So many where only what is not plain is read: faults seldom repeat, and each is kept with its findings."""
 
 
 class Cell(NamedTuple):
@@ -104,7 +107,7 @@ def notable_cells(texts: Sequence[str], place: Place, rules: Rules) -> Mapping[i
 def _by_distinct_text(places: Sequence[int], texts: Sequence[str], place: Place, rules: Rules) -> Mapping[int, Cell]:
     known = place.cells
     distinct = set(texts) if len(places) == len(texts) else {texts[at] for at in places}
-    if len(known) + len(distinct) > REMEMBERED:
+    if len(known) + len(distinct) > (REMEMBERED if place.plain is None else DOUBTED_REMEMBERED):
         known.clear()
     for text in distinct - known.keys():
         read = cell_of(text, place, rules)

@@ -49,23 +49,23 @@ class BareState(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    devicePlatform: Literal[  # noqa: N815 - the API's name, as of all fields here
+    devicePlatform: Literal[
         "android", "androidForWork", "iOS", "macOS", "windowsPhone81", "windows81AndLater", "windows10AndLater"
     ]
-    certificateKeyUsage: Annotated[  # noqa: N815
+    certificateKeyUsage: Annotated[
         str, StringConstraints(pattern=r"^(keyEncipherment|digitalSignature)(,(keyEncipherment|digitalSignature))?$")
     ]
-    certificateProfileDisplayName: Text  # noqa: N815
-    deviceDisplayName: Text  # noqa: N815
-    userDisplayName: Text  # noqa: N815
-    serverUrl: Annotated[str, StringConstraints(pattern=r"^https?://[!#-;=?-~]+$")]  # noqa: N815
-    certificateExpirationDateTime: DateTime  # noqa: N815
-    lastCertificateStateChangeDateTime: DateTime  # noqa: N815
-    certificateIssuer: Text  # noqa: N815
-    certificateThumbprint: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{40}$")]  # noqa: N815
-    certificateSerialNumber: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{1,42}$")]  # noqa: N815
-    certificateKeyLength: int  # noqa: N815
-    enhancedKeyUsage: Text  # noqa: N815
+    certificateProfileDisplayName: Text
+    deviceDisplayName: Text
+    userDisplayName: Text
+    serverUrl: Annotated[str, StringConstraints(pattern=r"^https?://[!#-;=?-~]+$")]
+    certificateExpirationDateTime: DateTime
+    lastCertificateStateChangeDateTime: DateTime
+    certificateIssuer: Text
+    certificateThumbprint: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{40}$")]
+    certificateSerialNumber: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{1,42}$")]
+    certificateKeyLength: int
+    enhancedKeyUsage: Text
 
 
 def bare(file: Path) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_cases import Site
 
+from pipeline.editions import EDITIONS
 from pipeline.ingest import Rules, columns_of, judge_rows, rules_of
 from pipeline.ingest.blocks import Tally, add_rows
 from pipeline.ingest.cells import cell_of, places_of
@@ -22,23 +23,7 @@ from pipeline.load import Table, chunk_of
 from pipeline.model import CellType, Row, StagedRow
 from pipeline.presets import PRESETS
 
-HEADER = (
-    "devicePlatform",
-    "certificateKeyUsage",
-    "certificateProfileDisplayName",
-    "deviceDisplayName",
-    "userDisplayName",
-    "serverUrl",
-    "certificateExpirationDateTime",
-    "lastCertificateStateChangeDateTime",
-    "certificateIssuer",
-    "certificateThumbprint",
-    "certificateSerialNumber",
-    "certificateKeyLength",
-    "enhancedKeyUsage",
-    "deviceConfigurationId",
-    "Notes",
-)
+HEADER = (*(each.name for each in EDITIONS["1706"].properties), "deviceConfigurationId", "Notes")
 
 GUID = "0a1b2c3d-0000-4000-8000-00000000000a"
 ODD = (

@@ -1,19 +1,31 @@
 """Intents and outcomes become durable in groups: many steps, one commit, and nobody goes on before it."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.model import Transition
 
+Waiting = tuple[Sequence[Transition], asyncio.Future[None]]
+"""Steps that were handed in together, and what tells that they are durable."""
+
 
 class Journal:
-    """Writes steps through `write_all`, in a thread of its own, as one group for each commit."""
+    """Writes steps through `write_all`, in a thread of its own, as one group for each commit.
+
+    The thread takes all that has gathered meanwhile as soon as a group is written. Were the event loop to hand it over,
+    the thread would rest for as long as that is busy with the answers to the group before.
+    """
 
     def __init__(self, write_all: Callable[[Sequence[Transition]], None]) -> None:
         self._write_all = write_all
-        self._waiting: list[tuple[Sequence[Transition], asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._lock = threading.Lock()  # for what the event loop and the thread share: these two
+        self._waiting: list[Waiting] = []
+        self._is_writing = False
+        self._unended = 0  # of those that were handed in
+        self._ended = asyncio.Event()
+        self._is_closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     async def write(self, step: Transition) -> None:
@@ -22,30 +34,48 @@ class Journal:
 
     async def write_all(self, steps: Sequence[Transition]) -> None:
         """Return when the steps are durable, all in one commit. Raises what the ledger raised for their group."""
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append((steps, done))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_groups())
+        if self._is_closed:
+            raise RuntimeError("steps were handed in after shutdown")
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        self._unended += 1
+        with self._lock:
+            self._waiting.append((steps, done))
+            rests, self._is_writing = not self._is_writing, True
+        if rests:  # what others hand in at the same time goes with it
+            loop.call_soon(self._thread.submit, self._write_groups, loop)
         await done
 
     async def close(self) -> None:
         """Return when all that was handed in is written."""
-        while self._writing is not None and not self._writing.done():
-            await asyncio.wait({self._writing})
+        while self._unended:
+            self._ended.clear()
+            await self._ended.wait()
+        self._is_closed = True
         self._thread.shutdown()
 
-    async def _write_groups(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            group, self._waiting = self._waiting, []
+    def _write_groups(self, loop: asyncio.AbstractEventLoop) -> None:
+        while group := self._next_group():
+            problem = None
             try:
-                steps = [step for steps, _ in group for step in steps]
-                await loop.run_in_executor(self._thread, self._write_all, steps)
-            except BaseException as problem:  # noqa: BLE001 - handed on to everybody who waits for this group
-                for _, done in group:
-                    if not done.done():
-                        done.set_exception(problem)
+                self._write_all([step for steps, _ in group for step in steps])
+            except BaseException as raised:  # noqa: BLE001 - handed on to everybody who waits for this group
+                problem = raised
+            loop.call_soon_threadsafe(self._end, group, problem)
+
+    def _next_group(self) -> list[Waiting]:
+        with self._lock:
+            group, self._waiting = self._waiting, []
+            self._is_writing = bool(group)
+        return group
+
+    def _end(self, group: Sequence[Waiting], problem: BaseException | None) -> None:
+        for _, done in group:
+            if done.done():  # nobody waits any more
+                continue
+            if problem is None:
+                done.set_result(None)
             else:
-                for _, done in group:
-                    if not done.done():
-                        done.set_result(None)
+                done.set_exception(problem)
+        self._unended -= len(group)
+        self._ended.set()  # behind the others: who goes on now may hand in more

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from heapq import heapify, heappop, heapreplace
 
 from pipeline.model import Operation, PlannedRow, Verdict
 
@@ -50,12 +51,17 @@ class Lane:
             self._is_drained = not self._waiting
         return bool(self._waiting)
 
-    def take(self, most: int) -> list[PlannedRow]:
-        """Return the next rows, at most so many; unless the lane is open, it is one, the canary."""
-        taken = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)) if self.is_open else 1)]
-        self._last_pk = taken[-1].row_pk
+    @property
+    def next_pk(self) -> int:
+        """The number of the next row, where `has_rows` has said that there is one."""
+        return self._waiting[0].row_pk
+
+    def take(self) -> PlannedRow:
+        """Return the next row; unless the lane is open, it is the canary."""
+        row = self._waiting.popleft()
+        self._last_pk = row.row_pk
         self.has_canary = not self.is_open
-        return taken
+        return row
 
 
 class Lanes:
@@ -93,15 +99,20 @@ class Lanes:
             await self._changed.wait()
 
     def _take(self, lanes: Sequence[Lane], most: int) -> list[PlannedRow]:
+        """Return the next rows of the lanes, in the order of reading: neighbours lie on one page of the ledger."""
+        heads = [(lane.next_pk, at) for at, lane in enumerate(lanes) if lane.is_open or not lane.has_canary]
+        heapify(heads)
         taken: list[PlannedRow] = []
-        for lane in lanes:
-            if lane.is_open:
-                while len(taken) < most and lane.has_rows():
-                    taken += lane.take(most - len(taken))
-            elif not lane.has_canary:
-                return taken or lane.take(1)
-            if len(taken) == most:
-                break
+        while heads and len(taken) < most:
+            at = heads[0][1]
+            lane = lanes[at]
+            if not lane.is_open:
+                return taken or [lane.take()]
+            taken.append(lane.take())
+            if lane.has_rows():
+                heapreplace(heads, (lane.next_pk, at))
+            else:
+                heappop(heads)
         return taken
 
     @property

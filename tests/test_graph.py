@@ -2,12 +2,14 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from uuid import RFC_4122, UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.graph import Answered, judge, object_path, parse_retry_after, read_error
+from pipeline.graph.exchange import new_ids
 from pipeline.model import Answer, Operation, Verdict
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -478,3 +480,12 @@ def test_an_id_that_could_lead_elsewhere_has_no_path(object_id: str) -> None:
 def test_a_collection_with_a_slash_at_its_end_gives_no_empty_segment() -> None:
     """`routes:` may end a path with a slash."""
     assert object_path("deviceManagement/states/", "d99b") == "deviceManagement/states/d99b"
+
+
+def test_client_request_ids_are_random_uuids_and_no_two_alike() -> None:
+    """As RFC 9562 has version 4: also where more are asked for than are drawn at a time."""
+    ids = [each for count in (1, 20, 1_000) for each in new_ids(count)]
+
+    assert len(set(ids)) == len(ids) == 1_021
+    assert [str(UUID(each)) for each in ids] == ids
+    assert {(UUID(each).version, UUID(each).variant) for each in ids} == {(4, RFC_4122)}

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -154,6 +155,26 @@ def test_a_waiter_that_is_cancelled_leaves_its_group_whole(fails_with: int | Non
     error = "LedgerError" if fails_with else "NoneType"
     assert said == ["CancelledError", error, "CancelledError", error]
     assert groups == ([[1]] if fails_with else [[1], [2, 3, 4]])
+
+
+def test_the_next_group_is_written_while_the_event_loop_is_busy() -> None:
+    """The thread takes what has gathered as soon as a group is written, and needs nobody to hand it over."""
+
+    async def main() -> list[list[int]]:
+        disk = Disk()
+        journal = Journal(disk.write_all)
+        tasks = await write_all_at_once(journal, disk, [1, 2, 3])
+        disk.gate.set()
+        ends_at = time.monotonic() + 10
+        while len(disk.groups) < 2 and time.monotonic() < ends_at:
+            time.sleep(0.001)  # noqa: ASYNC251 - a busy loop is what is meant
+        written = list(disk.groups)
+        assert not any(task.done() for task in tasks)
+        await asyncio.gather(*tasks)
+        await journal.close()
+        return written
+
+    assert asyncio.run(main()) == [[1], [2, 3]]
 
 
 def test_closing_waits_for_all_that_was_handed_in() -> None:

@@ -70,7 +70,7 @@ def pks(rows: Sequence[PlannedRow]) -> list[int]:
 
 
 def test_rows_that_may_go_together_come_together_and_a_canary_comes_alone() -> None:
-    """Rows of open collections share a group, in the order of their collections, and a canary ends one."""
+    """Rows of open collections share a group, in the order of reading, and a canary ends one."""
 
     async def main() -> None:
         lanes = open_lanes([IOS_A] * 4 + [IOS_B] * 3 + [MAC_A] * 3)
@@ -79,6 +79,19 @@ def test_rows_that_may_go_together_come_together_and_a_canary_comes_alone() -> N
         lanes.settle(IOS_B, Verdict.CREATED)
         lanes.settle(MAC_A, Verdict.REJECTED)
         assert [pks(await lanes.next_rows(4)) for _ in range(3)] == [[2, 3, 4, 6], [7], [9]]
+
+    run_virtually(main)
+
+
+def test_rows_of_open_collections_go_in_the_order_of_reading() -> None:
+    """Whatever collection each is of; the canary of another one comes where it stands, and not beside others."""
+    collections = [IOS_A, MAC_A, IOS_A, MAC_A, IOS_B, IOS_A, IOS_A, MAC_A, IOS_B, IOS_A]
+
+    async def main() -> None:
+        lanes = Lanes((IOS_A, MAC_A, IOS_B), fetching(rows_of(collections)), frozenset({IOS_A, MAC_A}))
+        assert [pks(await lanes.next_rows(most)) for most in (3, 20, 20, 2)] == [[1, 2, 3], [4], [5], [6, 7]]
+        lanes.settle(IOS_B, Verdict.CREATED)
+        assert [pks(await lanes.next_rows(20)) for _ in range(2)] == [[8, 9, 10], []]
 
     run_virtually(main)
 

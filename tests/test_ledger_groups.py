@@ -129,7 +129,7 @@ def test_a_group_does_what_its_steps_do_one_by_one(tmp_path: Path) -> None:
     assert contents(tmp_path / "group.db") == contents(tmp_path / "one.db")
 
 
-@pytest.mark.parametrize("rows", [1, 5, 257, 600])
+@pytest.mark.parametrize("rows", [1, 5, 257, 1_030])
 def test_a_group_of_any_size_is_whole(tmp_path: Path, rows: int) -> None:
     """Each row and its object have moved, and no other one."""
     with opened(tmp_path / "ledger.db") as ledger:

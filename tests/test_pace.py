@@ -432,6 +432,38 @@ def test_several_slots_are_granted_at_once_up_to_those_that_are_free() -> None:
     assert run_virtually(main) == [(0.0, 3), (1.0, 3), (2.0, 1)]
 
 
+@given(
+    answers=st.lists(st.tuples(st.integers(1, 20), st.floats(0.01, 3.0)), min_size=1, max_size=12),
+    refused=st.booleans(),
+)
+@settings(deadline=None)
+def test_answers_that_come_together_are_as_many_that_come_one_by_one(
+    answers: list[tuple[int, float]], *, refused: bool
+) -> None:
+    """What the pacer knows, and when its slots come free, is the same for a batch and for its items."""
+
+    async def take_in(*, together: bool) -> tuple[list[float], Slots, float]:
+        pacer = open_pacer(40, 10.0)
+        if refused:  # then it learns from what is granted
+            await pacer.slot()
+            pacer.sent()
+            pacer.refused()
+            await pacer.pause(9.0)
+        for rows, latency_s in answers:
+            left = rows
+            while left:
+                granted = await pacer.slots_for(left)
+                left_at = pacer.sent(granted)
+                await asyncio.sleep(latency_s)
+                for count in [granted] if together else [1] * granted:
+                    pacer.answered(left_at, count)
+                left -= granted
+        return list(pacer.state(now()).sent), pacer.slots(), pacer.eta_s(100)
+
+    at_once, one_by_one = (run_virtually(lambda way=way: take_in(together=way)) for way in (True, False))
+    assert at_once == (pytest.approx(one_by_one[0]), one_by_one[1], pytest.approx(one_by_one[2]))
+
+
 # --- refusals
 
 

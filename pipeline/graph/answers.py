@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -10,6 +11,8 @@ from html import unescape
 from http.client import responses as reason_phrases
 from types import MappingProxyType
 from typing import NamedTuple
+
+from pydantic_core import from_json
 
 from pipeline.graph.paths import is_usable_id
 from pipeline.model import Answer, Operation, Verdict
@@ -169,6 +172,8 @@ def _object_id(entity: object) -> str:
     return object_id if is_usable_id(object_id) else ""
 
 
+REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+
 # Where the header is absent: innerError's member, or Intune's "Activity ID", which equals it (contrib issue 4157).
 REQUEST_ID_IN_BODY = re.compile(
     rb'(?:"request-id\\{0,9}"\s{0,9}:\s{0,9}\\{0,9}"|Activity ID:\s{0,9})([0-9a-fA-F-]{36})(?![0-9a-fA-F-])'
@@ -178,9 +183,9 @@ REQUEST_ID_IN_BODY = re.compile(
 def request_id_of(fields: Mapping[str, str], content: bytes = b"") -> str:
     """Return the service's id of a request, from the headers (in lower case) or else the body, "" where it has none."""
     told = fields.get("request-id", "").strip()
-    if re.fullmatch(r"[0-9A-Za-z-]{1,64}", told):
+    if REQUEST_ID.fullmatch(told):
         return told
-    found = REQUEST_ID_IN_BODY.search(content)
+    found = REQUEST_ID_IN_BODY.search(content) if content else None
     return str(found[1], "ascii") if found else ""
 
 
@@ -260,8 +265,17 @@ def _text(value: object) -> str:
 
 
 def _json(text: bytes | str) -> object:
-    if len(text) > ANSWER_LIMIT_BYTES:
-        return None
+    return None if len(text) > ANSWER_LIMIT_BYTES else json_of(text)
+
+
+def json_of(text: bytes | str) -> object:
+    """Return what the JSON text holds, None where it is none.
+
+    pydantic-core needs half the time. It refuses some of what Python's own reads, such as a lone surrogate in a
+    message; that is asked then.
+    """
+    with suppress(ValueError, TypeError):  # TypeError: text with a lone surrogate
+        return from_json(text)
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

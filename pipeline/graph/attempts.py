@@ -5,11 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
-from uuid import uuid4
 
 from pipeline.graph.answers import ANSWER_LIMIT_BYTES, Answered, judge
 from pipeline.graph.client import Client, Request
-from pipeline.graph.exchange import Lost, exchange, headers_of, repeat, url_of, without_token
+from pipeline.graph.exchange import Lost, exchange, headers_of, new_ids, repeat, url_of, without_token
 from pipeline.model import Answer, Operation, Verdict
 
 logger = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ async def write(
 
     async def attempt(bearer: str) -> Answered:
         nonlocal attempts
-        client_request_id = str(uuid4())
+        (client_request_id,) = new_ids(1)
         headers = headers_of(bearer, client_request_id) | content_type
         request = Request(method, url, headers, None if is_delete else body)
         await before_attempt(client_request_id)
@@ -92,6 +91,8 @@ async def _send(client: Client, request: Request, operation: Operation, bearer: 
 
 
 def _log(answered: Answered, method: str, path: str) -> None:
+    if not logger.isEnabledFor(logging.INFO):
+        return
     answer = answered.answer
     logger.info(
         "%s %s: %s, HTTP %s, client-request-id %s, request-id %s %s",

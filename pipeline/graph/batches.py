@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import httpx
 
-from pipeline.graph.answers import Answered, judge, judge_success, request_id_of
+from pipeline.graph.answers import Answered, json_of, judge, judge_success, request_id_of
 from pipeline.graph.attempts import METHODS
 from pipeline.graph.client import Client, Request
 from pipeline.graph.exchange import (
@@ -88,8 +88,8 @@ async def write_batch(
     left = list(rows)
     most = MOST_ITEMS
     answered = Answered(Verdict.SEND_AGAIN, Answer())
-    for row in left:
-        url_of(client.base_url, path_of(row), is_object=row.operation is not Operation.CREATE)
+    for path, is_object in {(path_of(row), row.operation is not Operation.CREATE) for row in left}:
+        url_of(client.base_url, path, is_object=is_object)
 
     async def attempt(bearer: str) -> Answered:
         nonlocal left, most
@@ -132,12 +132,19 @@ def _fitting(rows: Sequence[PlannedRow], most: int) -> list[PlannedRow]:
 def _body(rows: Sequence[PlannedRow], client_request_ids: Sequence[str]) -> bytes:
     """Return the batch's JSON. The rows' bodies are JSON already, and nothing else in it needs an escape."""
     items = [
-        b'{"id":"%d","method":"%b","url":"/%b","headers":{"Content-Type":"application/json","client-request-id":"%b"},'
-        b'"body":%b}'
-        % (number, METHODS[row.operation].encode(), path_of(row).encode("ascii"), its_id.encode("ascii"), row.body)
+        b'{"id":"%d",%b"%b"},"body":%b}' % (number, _opening(row.operation, path_of(row)), its_id.encode(), row.body)
         for number, (row, its_id) in enumerate(zip(rows, client_request_ids, strict=True), start=1)
     ]
     return b'{"requests":[%b]}' % b",".join(items)
+
+
+@lru_cache(maxsize=1_000)
+def _opening(operation: Operation, path: str) -> bytes:
+    """Return what stands in an item between its id and its client-request-id."""
+    return b'"method":"%b","url":"/%b","headers":{"Content-Type":"application/json","client-request-id":' % (
+        METHODS[operation].encode(),
+        path.encode("ascii"),
+    )
 
 
 async def _send(
@@ -206,10 +213,7 @@ def _responses(got: Received) -> dict[str, object] | None:
     """
     if got.status not in {200, 424}:
         return None
-    try:
-        body = json.loads(got.content)
-    except (ValueError, RecursionError):
-        return None
+    body = json_of(got.content)
     answers = body.get("responses") if isinstance(body, dict) else None
     if not isinstance(answers, list):
         return None
@@ -236,14 +240,14 @@ def _item(row: PlannedRow, client_request_id: str, item: object, got: Received, 
         answer = Answer(None, "", "", f"the answer to the batch {problem}", request_id, client_request_id)
         return Answered(Verdict.UNKNOWN, answer)
     told = item.get("headers")
-    fields = {"date": got.headers.get("date", "")}
-    if isinstance(told, dict):
-        fields.update((name.lower(), value) for name, value in told.items() if isinstance(value, str))
+    its_own = told if isinstance(told, dict) else {}
+    fields = {name.lower(): value for name, value in its_own.items() if isinstance(value, str)}
+    fields.setdefault("date", got.headers.get("date", ""))
     if 200 <= status < 300:
-        its_own = request_id_of(fields) or request_id
+        request_id = request_id_of(fields) or request_id
         entity = item.get("body")
         return judge_success(
-            status, fields, entity, row.operation, request_id=its_own, client_request_id=client_request_id
+            status, fields, entity, row.operation, request_id=request_id, client_request_id=client_request_id
         )
     refusal = without_token(Received(status, fields, _content_of(item.get("body"))), bearer)
     verdict, answer, retry_after_s = judge(status, refusal.headers, refusal.content, row.operation)
@@ -263,6 +267,8 @@ def _content_of(body: object) -> bytes:
 
 
 def _log(whole: Answered, items: Sequence[Answered], client_request_id: str) -> None:
+    if not logger.isEnabledFor(logging.INFO):
+        return
     logger.info(
         "POST $batch of %d rows: %s, HTTP %s, client-request-id %s, request-id %s %s",
         len(items),

@@ -2,11 +2,11 @@
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
-from uuid import UUID
 
 import aiohttp
 import httpx
@@ -133,13 +133,33 @@ def without_token(got: Received, bearer: str) -> Received:
 
 def new_ids(count: int) -> list[str]:
     """Return so many client-request-ids: random UUIDs (RFC 9562, 5.4)."""
-    digits = os.urandom(16 * count).hex()
-    return [str(UUID(digits[at : at + 32], version=4)) for at in range(0, 32 * count, 32)]
+    return list(islice(IDS, count))
+
+
+def _random_ids() -> Iterator[str]:
+    while True:  # many at a time: each look for randomness lets go of the interpreter, which others want
+        digits = os.urandom(16 * IDS_AT_ONCE).hex()
+        yield from (_uuid_of(digits[at : at + 32]) for at in range(0, len(digits), 32))
+
+
+VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
+
+
+def _uuid_of(digits: str) -> str:
+    """Return the random UUID of so many digits; uuid.UUID takes three times as long to write it."""
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
+
+
+IDS_AT_ONCE = 256
+IDS = _random_ids()
+
+
+TOKEN = re.compile(r"[!-~]+")
 
 
 def headers_of(bearer: str, client_request_id: str) -> dict[str, str]:
     """Return the headers of every request. Raises PreflightError when `bearer` cannot be a token."""
-    if not re.fullmatch(r"[!-~]+", bearer):
+    if not TOKEN.fullmatch(bearer):
         raise PreflightError(
             "the access token is empty or holds blanks, line breaks or other characters that no token has; "
             "copy it again, whole and on one line"

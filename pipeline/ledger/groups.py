@@ -13,8 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-SIZES = (1, 4, 16, 64, 256)
-"""How many lines a statement has: few kinds, so that SQLite finds each one prepared. What is left over is NULL."""
+SIZES = (1, 4, 16, 64, 128, 256, 512, 1024)
+"""How many lines a statement has: few kinds, so that SQLite finds each one prepared. What is left over is NULL.
+
+A group of batches has some 500 steps, and each statement more is one more wait for the interpreter's lock. SQLite takes
+32,766 values in one (sqlite.org/limits.html, 9).
+"""
 
 SET_ROWS = """
 WITH step (row_pk, state, attempts, http_status, graph_code, graph_message, request_id, client_request_id)

@@ -59,15 +59,26 @@ def next_planned(
     ledger: Ledger, run_id: str, collection: str, *, after_pk: int, most: int, operation: Operation | None = None
 ) -> list[PlannedRow]:
     """Return the next planned rows of the collection, and of the operation if given, in the order of reading."""
-    query = (
-        select(*PLANNED_ROW)
-        .join(objects, objects.c.pk == rows.c.object_pk)
-        .where(_planned_in(run_id, collection, operation), rows.c.pk > after_pk)
-        .order_by(rows.c.pk)
-        .limit(most)
-    )
+    wanted = () if operation is None else (operation.value,)
+    query = NEXT_PLANNED.format(condition="AND rows.operation = ?" if wanted else "")
     with ledger.reading() as connection:
-        return [planned_row(each) for each in connection.execute(query)]
+        found = connection.exec_driver_sql(query, (run_id, collection, *wanted, after_pk, most)).fetchall()
+    return [
+        PlannedRow(object_pk, row_pk, of_collection, body, attempts, OPERATIONS[its_own], graph_id)
+        for object_pk, row_pk, of_collection, body, attempts, its_own, graph_id in found
+    ]
+
+
+NEXT_PLANNED = """
+SELECT rows.object_pk, rows.pk, rows.collection, row_bodies.body, rows.attempts, rows.operation,
+  coalesce(objects.graph_id, '')
+FROM rows JOIN objects ON objects.pk = rows.object_pk LEFT JOIN row_bodies ON row_bodies.row_pk = rows.pk
+WHERE rows.run_id = ? AND rows.state = 'planned' AND rows.collection = ? {condition}
+  AND rows.pk > ? ORDER BY rows.pk LIMIT ?
+"""
+"""Written out, because each row that is sent is asked for: 4 us of processor time, and 11 us by SQLAlchemy."""
+
+OPERATIONS = {each.value: each for each in Operation}
 
 
 PLANNED_ROW = (

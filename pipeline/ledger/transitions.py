@@ -99,7 +99,7 @@ def _row_line(step: Transition) -> tuple[Any, ...]:
     answer = step.answer
     return (
         step.row.row_pk,
-        step.state.value,
+        str(step.state),
         step.attempts,
         answer.http_status,
         answer.graph_code or None,
@@ -185,7 +185,7 @@ def _move_objects(connection: Connection, steps: Sequence[Transition]) -> None:
     write_lines(
         connection,
         MOVE_OBJECTS,
-        [(step.row.object_pk, step.state.value, step.row.operation.value, at) for step in steps],
+        [(step.row.object_pk, str(step.state), str(step.row.operation), at) for step in steps],
     )
 
 
@@ -198,7 +198,7 @@ def _there(connection: Connection, steps: Sequence[Transition]) -> None:
         state, is_adopted = (State.CREATED, True) if is_found else (step.state, step.is_adopted)
         graph_id = step.answer.object_id or None
         row = step.row
-        lines.append((row.object_pk, row.row_pk, state.value, row.operation.value, at, int(is_adopted), graph_id))
+        lines.append((row.object_pk, row.row_pk, str(state), str(row.operation), at, int(is_adopted), graph_id))
     write_lines(connection, SET_THERE, lines)
 
 

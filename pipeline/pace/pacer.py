@@ -112,15 +112,18 @@ class Pacer:
         self._used.about_to_leave -= count
         self._changed.set()
 
-    def answered(self, sent_at: float) -> None:
-        """Take note of an answer, any but 429, to a request that left at `sent_at`: the service granted it."""
+    def answered(self, sent_at: float, count: int = 1) -> None:
+        """Take note of answers, any but 429, to requests that left at `sent_at`: the service granted them.
+
+        `count` of them that came together are as many calls for one each, at the price of one.
+        """
         now = self._clock()
-        self._arrived(sent_at, now, is_granted=True)
+        self._arrived(sent_at, now, count, is_granted=True)
         self._limit.grant(self._used.granted, now)
         if self._is_after_refusal(sent_at):
             self._in_a_row = 0
             if self._careful is not None:
-                self._careful += 1
+                self._careful += count
                 most = self._most_in_flight()
                 self._careful = self._careful if most is None or self._careful < most else None
 
@@ -136,7 +139,7 @@ class Pacer:
         is_probe = self._limit.is_probing(now) and used.count > self._limit.found
         # Microsoft's throttling.md says so of retries that come too early.
         counts = not used.refused_count and used.refused and used.granted + used.refused >= self._limit.found
-        self._arrived(sent_at, now, is_granted=False)
+        self._arrived(sent_at, now, 1, is_granted=False)
         self._is_pause_due = True
         if not self._is_after_refusal(sent_at):
             return
@@ -215,9 +218,9 @@ class Pacer:
             self._limit.restore(state.limit, now)
         self._kept = (self._refused_until, self._limit.found)
 
-    def _arrived(self, sent_at: float, now: float, *, is_granted: bool) -> None:
-        late_s = self._latency.take(now - sent_at, now)
-        self._used.arrive(sent_at, sent_at + late_s, is_granted=is_granted)
+    def _arrived(self, sent_at: float, now: float, count: int, *, is_granted: bool) -> None:
+        late_s = self._latency.take(now - sent_at, now, count)
+        self._used.arrive(sent_at, sent_at + late_s, count, is_granted=is_granted)
         if is_granted:
             self._used.relax_guard(now)
         self._changed.set()

@@ -49,16 +49,20 @@ class Latency:
         """A request without an answer after so long is not waited for: its answer is lost, or very late."""
         return max(1.0, 4 * self.typical_s)
 
-    def take(self, latency_s: float, now: float) -> float:
-        """Take note of an answer; return how much its request is taken to have arrived later than the quickest one."""
+    def take(self, latency_s: float, now: float, count: int = 1) -> float:
+        """Take note of answers to requests that left together; return how much these are taken to have been late.
+
+        That is, how much later than the quickest one they are taken to have arrived.
+        """
         if now >= self._turns_at:
             self._least_s = [self._least_s[1], math.inf]
             self._share = max(self._share / 2, LATE_SHARE)
             self._turns_at = now + REMEMBERED_WINDOWS * self._window_s
         self._least_s[1] = min(self._least_s[1], latency_s)
         late_s = min(self._share * (latency_s - min(self._least_s)), MOST_LATE * self._window_s)
-        self._late_s = late_s if self._late_s is None else 0.9 * self._late_s + 0.1 * late_s
-        self.typical_s = 0.9 * self.typical_s + 0.1 * latency_s if self.typical_s else latency_s
+        kept = 0.9**count  # as if one came after the other
+        self._late_s = late_s if self._late_s is None else kept * self._late_s + (1 - kept) * late_s
+        self.typical_s = kept * self.typical_s + (1 - kept) * latency_s if self.typical_s else latency_s
         return late_s
 
 
@@ -107,20 +111,21 @@ class Used:
         insort(self._arrived, arrived_at, lo=self._first)
         insort(self._before, arrived_at)
 
-    def arrive(self, sent_at: float, arrived_at: float, *, is_granted: bool) -> None:
-        """A request that left at `sent_at` was answered. One whose slot is free again already changes nothing."""
-        count = self._unanswered.get(sent_at)
-        if count is None:
+    def arrive(self, sent_at: float, arrived_at: float, count: int = 1, *, is_granted: bool) -> None:
+        """Requests that left at `sent_at` were answered. Those whose slots are free again already change nothing."""
+        waiting = self._unanswered.get(sent_at, 0)
+        count = min(count, waiting)
+        if not count:
             return
-        if count > 1:
-            self._unanswered[sent_at] = count - 1
+        if waiting > count:
+            self._unanswered[sent_at] = waiting - count
         else:
             del self._unanswered[sent_at]
-        self._waiting -= 1
+        self._waiting -= count
         if is_granted or self.refused_count:
-            insort(self._arrived, arrived_at, lo=self._first)
+            _insert(self._arrived, arrived_at, count, first=self._first)
         if not is_granted:
-            insort(self._refused, arrived_at)
+            _insert(self._refused, arrived_at, count)
 
     def count_refused(self) -> None:
         """From now on, refused requests use a slot as well."""
@@ -214,3 +219,9 @@ class Used:
 
     def _left(self) -> Iterator[float]:
         return chain.from_iterable(repeat(left_at, count) for left_at, count in self._unanswered.items())
+
+
+def _insert(times: list[float], at: float, count: int, first: int = 0) -> None:
+    """Insert `at` so many times into the ascending times, not before the index `first`."""
+    place = bisect_right(times, at, lo=first)
+    times[place:place] = [at] * count

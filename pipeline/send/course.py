@@ -1,10 +1,11 @@
 """Whether a round goes on: what each outcome means for its collection, for the run, and for whoever watches."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from pipeline.graph import Answered, RowAnswered
-from pipeline.lanes import Lanes, lane_of
+from pipeline.lanes import GOT_THROUGH, Lanes, lane_of
 from pipeline.ledger import Ledger, PlannedLane, leave_unsent
 from pipeline.log import RunLog
 from pipeline.model import Answer, Operation, PlannedRow, State, Stop, StopReason, Verdict
@@ -68,8 +69,10 @@ class Course:
         """Draw the consequences of what became of the rows of one request; it is written down already."""
         concluded = [(row, each) for row, each in answered if STATE_AFTER[each.verdict] is not State.PLANNED]
         again = [(row, each) for row, each in answered if STATE_AFTER[each.verdict] is State.PLANNED]
+        self._pass(concluded)
         for row, each in concluded:
-            self._conclude(row, each)
+            if each.verdict not in GOT_THROUGH:
+                self._conclude(row, each)
         if concluded:
             self._was_reached, self._refused_since = True, None
             if not self._pacer.slots().closed_s:  # an answer may come while all wait that left before the refusal
@@ -104,6 +107,15 @@ class Course:
         planned = max(self._settled_before + min(self._planned, self._left), tally.settled)
         eta_s = pacer.eta_s(planned - tally.settled)
         self._on_progress(tally.progress(planned, self._why_paused, eta_s, pacer.slots(), pacer.paused_s))
+
+    def _pass(self, concluded: Sequence[RowAnswered]) -> None:
+        """Count the rows that got through, all of a kind at once."""
+        kinds = Counter(
+            (row.collection, row.operation, each.verdict) for row, each in concluded if each.verdict in GOT_THROUGH
+        )
+        for (collection, operation, verdict), count in kinds.items():
+            self._tally.count_done(collection, STATE_AFTER[verdict], count)
+            self._lanes.settle(lane_of(collection, operation), verdict)
 
     def _conclude(self, row: PlannedRow, answered: Answered) -> None:
         verdict, answer = answered.verdict, answered.answer

@@ -154,6 +154,11 @@ class Tally:
             return
         self.other += state not in DONE and state is not State.REJECTED
 
+    def count_done(self, collection: str, state: State, count: int) -> None:
+        """Take note of rows that got through: `count`, for as many, where nothing is to be said of any of them."""
+        self.outcomes[Outcome(collection, state)] += count
+        self.done += count
+
     def count_answer(self, states: Collection[State]) -> None:
         """Take note of what became of the rows of one request: whether the service said anything usable."""
         if set(states) == {State.UNKNOWN}:

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
+from pipeline.graph import RowAnswered
 from pipeline.journal import Journal
 from pipeline.model import Answer, PlannedRow, State, Transition
 from pipeline.pace import Pacer
@@ -79,19 +81,29 @@ class RowsUnderWay:
             each.left_at = left_at
         return granted
 
-    def is_answered(self, row: PlannedRow, answer: Answer) -> None:
-        """Tell the pacer that the row's request was answered, refused for the quota's sake, or neither."""
-        left_at = self._rows[row.row_pk].left_at
-        if answer.http_status == 429:
-            self._pacer.refused(left_at)
-        elif answer.http_status is not None and left_at is not None:
-            self._pacer.answered(left_at)
+    def are_answered(self, answered: Sequence[RowAnswered]) -> None:
+        """Tell the pacer of each row that its request was answered, refused for the quota's sake, or neither."""
+
+        def kind_of(each: RowAnswered) -> tuple[float | None, bool | None]:
+            row, (_, answer, _) = each
+            status = answer.http_status
+            return self._rows[row.row_pk].left_at, None if status is None else status != 429
+
+        for (left_at, is_granted), some in groupby(answered, kind_of):
+            count = len(list(some))
+            if is_granted and left_at is not None:
+                self._pacer.answered(left_at, count)
+            elif is_granted is False:
+                for _ in range(count):
+                    self._pacer.refused(left_at)
 
     async def settle(self, became: Sequence[Became]) -> None:
         """Return when it is durable what became of the rows."""
         steps = []
         for row, state, answer in became:
-            each = self._rows.setdefault(row.row_pk, UnderWay(row, asyncio.current_task(), row.attempts, ""))
+            each = self._rows.get(row.row_pk)
+            if each is None:
+                each = self._rows[row.row_pk] = UnderWay(row, asyncio.current_task(), row.attempts, "")
             # Before the wait: from here on the journal has the step, and a cancelled worker must not lose it.
             each.is_settled = True
             steps.append(Transition(row, state, each.attempts, answer))

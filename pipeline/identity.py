@@ -101,12 +101,21 @@ def keys_by_thumbprint(collections: Sequence[str], devices: Sequence[str], thumb
     """Return for each object the 16 bytes whose hex digits `key_of` returns; each has a thumbprint."""
     start_of = {each: _framed(each.casefold()).decode() for each in set(collections)}
     way = _framed("thumbprint").decode()
-    names = [device.strip().casefold() if device.isascii() else _text_form(device).casefold() for device in devices]
+    names = _folded_names(devices)
     sizes = map(len, names if "".join(names).isascii() else (name.encode("utf-8", "surrogatepass") for name in names))
-    forms = [thumb if OWN_HEX_FORM.fullmatch(thumb) else _hex_form(thumb) for thumb in thumbprints]
+    is_in_form = OWN_HEX_FORM.fullmatch("".join(thumbprints)) is not None
+    forms = thumbprints if is_in_form else [_hex_form(thumb) for thumb in thumbprints]
     objects = zip(collections, sizes, names, forms, strict=True)
     texts = [f"{start_of[at]}{size}:{name}{way}{len(thumb)}:{thumb}" for at, size, name, thumb in objects]
     return [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts]
+
+
+def _folded_names(devices: Sequence[str]) -> list[str]:
+    """Return the names as they are compared. Plain ones together, since a call for each takes as long as its work."""
+    together = "\n".join(devices)
+    if together.isascii() and together.count("\n") == len(devices) - 1:
+        return [name.strip() for name in together.casefold().split("\n")]
+    return [device.strip().casefold() if device.isascii() else _text_form(device).casefold() for device in devices]
 
 
 def key_of_object(collection: str, entity: Mapping[str, object]) -> str:

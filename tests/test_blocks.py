@@ -14,7 +14,7 @@ from import_cases import Site
 
 from pipeline.editions import EDITIONS
 from pipeline.ingest import Rules, columns_of, judge_rows, rules_of
-from pipeline.ingest.blocks import Tally, add_rows
+from pipeline.ingest.blocks import Days, Tally, add_days, count_days
 from pipeline.ingest.cells import cell_of, places_of
 from pipeline.ingest.chunks import TableJudge, judge_of, sift_chunk, stage_chunk
 from pipeline.ingest.plain import places_not_plain
@@ -170,6 +170,12 @@ def test_a_block_becomes_what_its_rows_become(cells: list[tuple[str, ...]], way:
     assert stage_chunk(chunk_of(rows), judge).staged == singly(rows, judge)
 
 
+def tally_of(days: Days) -> Tally:
+    tally: Tally = {}
+    count_days(tally, days)
+    return tally
+
+
 @settings(max_examples=60, deadline=None)
 @given(rows_of_texts(), st.sampled_from(WAYS))
 def test_a_dry_run_counts_what_it_does_not_keep(cells: list[tuple[str, ...]], way: Way) -> None:
@@ -183,9 +189,9 @@ def test_a_dry_run_counts_what_it_does_not_keep(cells: list[tuple[str, ...]], wa
     told = [(at, row) for at, row in enumerate(expected) if row.findings or row.request is None]
     plain = [row for row in expected if row.request and not row.findings]
     keys = [int(row.request.key[:16], 16) if row.request else 0 for row in expected]
-    counted: Tally = {}
-    add_rows(counted, plain)
-    assert (list(zip(kept.places, kept.staged, strict=True)), kept.counted) == (told, counted)
+    days: Days = {}
+    add_days(days, plain)
+    assert (list(zip(kept.places, kept.staged, strict=True)), tally_of(kept.counted)) == (told, tally_of(days))
     assert (list(kept.keys), kept.rows) == (keys, len(rows))
 
 
@@ -264,7 +270,7 @@ def test_more_routes_than_are_remembered_are_found() -> None:
     kept = [sift_chunk(chunk_of(rows[start : start + 6_000]), judge) for start in range(0, len(rows), 6_000)]
 
     assert [each.staged for each in kept] == [[]] * len(kept)
-    assert sum(days.total() for each in kept for days in each.counted.values()) == len(rows)
+    assert sum(len(days) for each in kept for days in each.counted.values()) == len(rows)
 
 
 def test_enough_of_the_tables_hold_valid_rows() -> None:
@@ -286,14 +292,18 @@ def test_columns_may_be_missing_and_templates_are_left_to_the_rows() -> None:
     assert stage_chunk(chunk_of(rows), judge).staged == singly(rows, judge)
 
 
-@given(st.lists(st.lists(st.sampled_from([0, 1, 2, 3, 2**62, 2**63, 2**64 - 1]), max_size=6), max_size=5))
-def test_repeated_keys_are_found_in_whatever_chunk_they_are(chunks: list[list[int]]) -> None:
+@given(st.lists(st.sampled_from([0, 1, 2, 3, 2**40 + 3, 2**62, 2**63, 2**64 - 1]), max_size=12))
+def test_repeated_keys_are_found_wherever_they_are(keys: list[int]) -> None:
     """Each place comes out whose number stands in another place too; 0 is no key."""
-    counts = Counter(key for chunk in chunks for key in chunk)
-    expected = {
-        at: places
-        for at, chunk in enumerate(chunks)
-        if (places := [place for place, key in enumerate(chunk) if key and counts[key] > 1])
-    }
+    counts = Counter(keys)
+    expected = [place for place, key in enumerate(keys) if key and counts[key] > 1]
 
-    assert places_of_repeats([array("Q", chunk) for chunk in chunks]) == expected
+    assert places_of_repeats(array("Q", keys)).tolist() == expected
+
+
+def test_repeated_keys_are_found_far_from_each_other() -> None:
+    """A number that comes again hundred thousands of rows later is found in both places, and no other one."""
+    keys = array("Q", (number * 0x9E3779B97F4A7C15 % 2**64 for number in range(1, 250_001)))
+    keys[249_999], keys[120_000] = keys[7], keys[99_999]
+
+    assert places_of_repeats(keys).tolist() == [7, 99_999, 120_000, 249_999]

@@ -531,7 +531,7 @@ def test_a_new_ledger_after_a_damaged_one_doubles_nothing(site: Site) -> None:
 
 
 AS_NOBODY = """
-import os, sys
+import grp, os, pwd, sys
 import pipeline.cli.jobs, pipeline.run
 from pipeline.cli import main
 from pipeline.ledger import open_ledger

@@ -68,14 +68,17 @@ def open_judge(columns: ColumnMap, rules: Rules) -> BlockJudge | None:
 
 
 Tally = dict[tuple[str, str], Counter[str]]
-"""(collection, platform) -> the day on which a certificate expires -> rows. Small, as it goes between processes."""
+"""(collection, platform) -> the day on which a certificate expires -> rows."""
+
+Days = dict[tuple[str, str], list[str]]
+"""(collection, platform) -> for each row the day on which its certificate expires: a list is quickly counted."""
 
 
 class Sifted(NamedTuple):
     """What a dry run keeps of a block."""
 
     told: dict[int, StagedRow]  # rows of which there is something to tell, by their place in the block
-    counted: "Tally"  # valid rows of which nothing is told
+    counted: "Days"  # of valid rows of which nothing is told
     keys: "array[int]"  # for each row the first 64 bits of its key, 0 of a row without a request
     left: list[int]  # the places of rows that rows.py has to judge; in none of the others
 
@@ -88,24 +91,28 @@ def sift_block(block: Block, judge: BlockJudge) -> Sifted:
     if keys is not first:
         for at, key in zip(read.plain, first, strict=True):
             keys[at] = key
-    days = [text[:10] for text in _picked(read.texts_of("certificateExpirationDateTime", judge), read.plain)]
-    kinds = Counter(zip(_picked(read.routing, read.plain), days, strict=True))
-    days_of: dict[tuple[str, ...], Counter[str]] = {}
-    for (texts, day), rows in kinds.items():
-        days_of.setdefault(texts, Counter())[day] = rows
-    counted: Tally = {}
-    for texts, rows_by_day in days_of.items():
-        counted.setdefault((judge.routes[texts].collection, texts[0]), Counter()).update(rows_by_day)
+    counted = _days_of(read, judge)
     told: dict[int, StagedRow] = {}
     for at in read.notable:
         row = _told_row(at, block, read, judge)
         if row.request:
             keys[at] = first_bits(bytes.fromhex(row.request.key))
         if row.request and not row.findings:  # such as one without a thumbprint
-            add_rows(counted, [row])
+            add_days(counted, [row])
         else:
             told[at] = row
     return Sifted(told, counted, keys, read.left)
+
+
+def _days_of(read: "_Read", judge: BlockJudge) -> Days:
+    """Return the days on which the plain rows' certificates expire."""
+    kinds = {texts: (judge.routes[texts].collection, texts[0]) for texts in set(read.routing)}
+    days: Days = {kind: [] for kind in kinds.values()}
+    add_to = {texts: days[kind].append for texts, kind in kinds.items()}
+    dates = _picked(read.texts_of("certificateExpirationDateTime", judge), read.plain)
+    for texts, date in zip(_picked(read.routing, read.plain), dates, strict=True):
+        add_to[texts](date[:10])
+    return {kind: rows for kind, rows in days.items() if rows}
 
 
 def _first_bits_of(keys: Sequence[bytes]) -> "array[int]":
@@ -125,18 +132,26 @@ def first_bits(key: bytes) -> int:
     return int.from_bytes(key[:8], "big")
 
 
-def add_rows(tally: Tally, rows: Iterable[StagedRow], change: int = 1) -> None:
-    """Count rows that have a request; with a `change` of -1 take them out again."""
+def add_days(days: Days, rows: Iterable[StagedRow]) -> None:
+    """Take in rows that have a request."""
     for row in rows:
         if row.request is not None:
             day = json.loads(row.request.body).get("certificateExpirationDateTime", "")[:10]
-            tally.setdefault((row.request.collection, row.platform), Counter())[day] += change
+            days.setdefault((row.request.collection, row.platform), []).append(day)
 
 
-def add_tally(tally: Tally, other: Tally) -> None:
-    """Add the counts of the other one."""
-    for kind, days in other.items():
-        tally.setdefault(kind, Counter()).update(days)
+def count_days(tally: Tally, days: Days) -> None:
+    """Count the rows."""
+    for kind, each in days.items():
+        tally.setdefault(kind, Counter()).update(each)
+
+
+def uncount_rows(tally: Tally, rows: Iterable[StagedRow]) -> None:
+    """Take rows out again that were counted."""
+    days: Days = {}
+    add_days(days, rows)
+    for kind, each in days.items():
+        tally[kind].subtract(each)
 
 
 def counted_rows(tally: Tally) -> dict[Counted, int]:

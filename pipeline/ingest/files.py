@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, NamedTuple
+from typing import IO
 
 from pipeline.date_orders import DateOrders
 from pipeline.errors import SourceError
 from pipeline.findings import Code, Severity, finding
-from pipeline.ingest.blocks import Tally, add_rows, add_tally, counted_rows, first_bits
-from pipeline.ingest.chunks import Judged, TableJudge, judge_chunk, judge_of, stage_chunk, unpacked
+from pipeline.ingest.blocks import Tally, count_days, counted_rows, first_bits, uncount_rows
+from pipeline.ingest.chunks import Judged, TableJudge, judge_chunk, judge_of, stage_chunk
 from pipeline.ingest.pool import Pool, judge_pieces, open_pool, processes_for
-from pipeline.ingest.repeats import places_of_repeats
+from pipeline.ingest.repeats import Seen, rows_again
 from pipeline.ingest.rules import Rules, judged
 from pipeline.ingest.tables import columns_of, count_known, source_of, without_header
 from pipeline.ledger import (
@@ -31,16 +33,17 @@ from pipeline.ledger import (
 from pipeline.load import (
     TEXT_SUFFIXES,
     LoadOptions,
-    Origin,
     Table,
     changed,
     chunk_of,
     open_tables,
-    read_again,
     sha256_of,
 )
-from pipeline.model import Row
+from pipeline.model import StagedRow
 from pipeline.returned import MOST_PARENTS, without_causes
+
+STAGED_AT_ONCE = 2_000
+"""So many rows wait for one transaction, or as many as come from one piece of a file."""
 
 OnRows = Callable[[int, int], None]
 """(rows read so far, estimated total)."""
@@ -99,23 +102,17 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-class _Seen(NamedTuple):
-    """A chunk of which rows were only counted."""
+@dataclass(slots=True)
+class _Source:
+    """A table whose rows are being read."""
 
-    source: "_Source"
-    rows_before: int  # of all files
-    row_numbers: Sequence[int]
-    staged: frozenset[int]  # the places of the rows that were not only counted
-    origin: Origin | None  # None: its rows lie in the spool
-    start: int  # there, in bytes
-    size: int
-
-    def rows(self, row_numbers: Sequence[int], spool: IO[bytes]) -> list[Row]:
-        """Return the rows with these numbers once more."""
-        if self.origin:
-            return read_again(self.origin, row_numbers)
-        spool.seek(self.start)
-        return unpacked(spool.read(self.size), row_numbers)
+    pk: int
+    path: Path
+    judge: TableJudge
+    parents: tuple[str, ...] = ()
+    waiting: list[StagedRow] = field(default_factory=list)  # to be staged together
+    waiting_pks: list[int] = field(default_factory=list)  # of these, in a dry run
+    blank_rows: int = 0  # among them
 
 
 @dataclass(slots=True)
@@ -132,8 +129,9 @@ class _Reading:
     rows: int = 0
     rows_expected: int = 0
     counted: dict[int, Tally] = field(default_factory=dict)  # by source: rows that are not kept
-    keys: list["array[int]"] = field(default_factory=list)  # chunk by chunk, of all files
-    chunks: list["_Seen"] = field(default_factory=list)  # beside `keys`
+    keys: "array[int]" = field(default_factory=lambda: array("Q"))  # of all rows; one array, which is given back whole
+    chunks: list[Seen] = field(default_factory=list)
+    sources: list[_Source] = field(default_factory=list)
 
 
 def _read_file(path: Path, options: LoadOptions, reading: _Reading) -> None:
@@ -169,27 +167,21 @@ def _read_table(table: Table, source_pk: int, judge: TableJudge, reading: _Readi
     rows_before = reading.rows
     reading.rows_expected += table.rows_estimate
     source = _Source(source_pk, table.source, judge)
+    reading.sources.append(source)
     orders = DateOrders(table.header)
     for each in _judged_chunks(table, judge, reading):
         source.parents = tuple(dict.fromkeys((*source.parents, *each.parents)))[:MOST_PARENTS]
         _keep(each, source, reading)
+        if len(source.waiting) >= STAGED_AT_ONCE:
+            _stage(source, reading)
         orders.take_in(each.kept.staged)
         reading.on_rows(reading.rows, max(reading.rows, reading.rows_expected))
+    _stage(source, reading)
     for found in orders.contradicted():
         refuse_rows(ledger, run_id, source_pk, Code.DATE_ORDER, found)
     if reading.rows == rows_before:
         found = finding(Code.NO_ROWS, "a header and no rows")
         add_source_finding(ledger, run_id, source_pk, judged(found, reading.rules))
-
-
-@dataclass(slots=True)
-class _Source:
-    """A table whose rows are being read."""
-
-    pk: int
-    path: Path
-    judge: TableJudge
-    parents: tuple[str, ...] = ()
 
 
 def _judged_chunks(table: Table, judge: TableJudge, reading: _Reading) -> Iterator[Judged]:
@@ -200,27 +192,33 @@ def _judged_chunks(table: Table, judge: TableJudge, reading: _Reading) -> Iterat
 
 
 def _keep(judged: Judged, source: _Source, reading: _Reading) -> None:
-    """Stage what is kept of a chunk; in a dry run by the number that each row has among all that were read."""
+    """Take in what is kept of a chunk; in a dry run by the number that each row has among all that were read."""
     kept = judged.kept
-    pks = None if reading.keeps_all else [reading.rows + 1 + place for place in kept.places]
+    source.waiting += kept.staged
+    source.blank_rows += judged.blank_rows
+    if not reading.keeps_all:
+        source.waiting_pks += [reading.rows + 1 + place for place in kept.places]
+        count_days(reading.counted.setdefault(source.pk, {}), kept.counted)
+        reading.keys.extend(kept.keys)
+        place = (reading.spool.tell(), len(judged.packed))
+        at = len(reading.sources) - 1
+        reading.chunks.append(Seen(at, reading.rows, judged.row_numbers, tuple(kept.places), judged.origin, *place))
+        reading.spool.write(judged.packed)
+    reading.rows += kept.rows
+
+
+def _stage(source: _Source, reading: _Reading) -> None:
+    """Stage the rows that wait: many in one transaction, each of which waits for the disk."""
     stage_rows(
         reading.ledger,
         reading.run_id,
         source.pk,
-        kept.staged,
-        blank_rows=judged.blank_rows,
+        source.waiting,
+        blank_rows=source.blank_rows,
         parents=source.parents,
-        pks=pks,
+        pks=None if reading.keeps_all else source.waiting_pks,
     )
-    if not reading.keeps_all:
-        add_tally(reading.counted.setdefault(source.pk, {}), kept.counted)
-        reading.keys.append(kept.keys)
-        staged = frozenset(kept.places)
-        place = (reading.spool.tell(), len(judged.packed))
-        seen = _Seen(source, reading.rows, judged.row_numbers, staged, judged.origin, *place)
-        reading.spool.write(judged.packed)
-        reading.chunks.append(seen)
-    reading.rows += kept.rows
+    source.waiting, source.waiting_pks, source.blank_rows = [], [], 0
 
 
 def _keep_repeats(reading: _Reading) -> None:
@@ -228,15 +226,15 @@ def _keep_repeats(reading: _Reading) -> None:
 
     Raises SourceError when a file is not the one that was read before.
     """
-    for at, found in places_of_repeats(reading.keys).items():
-        seen = reading.chunks[at]
-        places = [place for place in found if place not in seen.staged]
-        rows = seen.rows([seen.row_numbers[place] for place in places], reading.spool)
-        staged = stage_chunk(chunk_of(rows), seen.source.judge).staged
-        for place, row in zip(places, staged, strict=True):
-            is_same = row.request is not None and first_bits(bytes.fromhex(row.request.key)) == reading.keys[at][place]
-            if not is_same or row.findings:
-                raise SourceError(changed(seen.source.path))
-        pks = [seen.rows_before + 1 + place for place in places]
-        stage_rows(reading.ledger, reading.run_id, seen.source.pk, staged, blank_rows=0, pks=pks)
-        add_rows(reading.counted[seen.source.pk], staged, -1)
+    repeats = rows_again(reading.keys, reading.chunks, reading.spool)
+    for table, found in groupby(repeats, key=attrgetter("table")):
+        source = reading.sources[table]
+        while some := list(islice(found, STAGED_AT_ONCE)):
+            staged = stage_chunk(chunk_of([each.row for each in some]), source.judge).staged
+            for each, row in zip(some, staged, strict=True):
+                is_same = row.request is not None and first_bits(bytes.fromhex(row.request.key)) == each.first_bits
+                if not is_same or row.findings:
+                    raise SourceError(changed(source.path))
+            pks = [each.place + 1 for each in some]
+            stage_rows(reading.ledger, reading.run_id, source.pk, staged, blank_rows=0, pks=pks)
+            uncount_rows(reading.counted[source.pk], staged)

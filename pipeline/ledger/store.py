@@ -33,6 +33,9 @@ CACHE_KIB = 64 * 1024
 With SQLite's own 2 MiB a group of 500 steps does not fit, and its pages are written and read again within it.
 """
 
+SPOOL_CACHE_KIB = 16 * 1024
+"""The same of a spool or a copy, which nothing waits for: what it writes stays in the system's memory anyway."""
+
 CHECKPOINT_PAGES = 8_000
 """The write-ahead log is folded into the file at 32 MiB: at SQLite's own 4 MiB the same pages went there again and
 again, for a fifth more processor time in groups of 500 steps."""
@@ -180,11 +183,12 @@ def _configure(
         try:
             connection.execute(f"PRAGMA busy_timeout={busy_timeout_ms}")
             connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             if is_durable:
+                connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
                 _make_durable(connection, path)
             else:
-                connection.execute("PRAGMA journal_mode=MEMORY")
+                connection.execute(f"PRAGMA cache_size=-{SPOOL_CACHE_KIB}")
+                connection.execute("PRAGMA journal_mode=TRUNCATE")  # in memory, it grew with the rows of a plan
                 connection.execute("PRAGMA synchronous=OFF")
         except (sqlite3.Error, LedgerError):
             connection.close()

@@ -1,7 +1,7 @@
 """What text files and workbooks have in common: the table, its header, its chunks of rows, what makes a row blank."""
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ class Block:
     row_numbers: Sequence[int]  # ascending
     columns: tuple[Sequence[str], ...]  # as many as the header has; each as long as `row_numbers`
     not_text: Mapping[int, tuple[tuple[int, CellType], ...]] = field(default_factory=dict)  # by place, as `Row` has it
+    text: str | None = None  # in which all the cells stand as they are, but for quotes within them
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -50,7 +51,9 @@ class Block:
         return list(map(Row, self.row_numbers, zip(*self.columns, strict=True)))
 
     def places_of(self, word: str) -> list[int]:
-        """Return the places of the rows in which a cell holds the word."""
+        """Return the places of the rows in which a cell holds the word, which has no quote in it."""
+        if self.text is not None and word not in self.text:
+            return []
         holding = (column for column in self.columns if word in "\n".join(column))
         return sorted({at for column in holding for at, cell in enumerate(column) if word in cell})
 
@@ -62,6 +65,7 @@ class Origin(NamedTuple):
     start: int  # byte offset of the first line
     size: int  # in bytes
     first_row: int  # the row number of the first line
+    lines: int
     encoding: str
     delimiter: str
 
@@ -108,6 +112,27 @@ class Table:
     chunks: Iterator[Chunk]  # consumed once; raises SourceError
     findings: tuple[Finding, ...] = ()  # about the whole table: how it was read, and what a reader should know of it
     text: "TextRows | None" = None  # of text files: where `chunks` come from, for another process to read them
+
+
+class Stretch(NamedTuple):
+    """Consecutive rows of a sheet column by column, blank ones too. All columns are as long as there are rows."""
+
+    first_row: int  # its row number
+    columns: list[Sequence[str]]
+    not_text: dict[int, tuple[tuple[int, CellType], ...]]  # by place, as `Row` has it
+
+    def records(self) -> "Iterator[Record]":
+        """Yield the rows."""
+        for at, cells in enumerate(zip(*self.columns, strict=True)):
+            yield Record(self.first_row + at, cells, self.not_text.get(at, ()))
+
+    def below(self, row_number: int) -> "Stretch":
+        """Return the rows below the one with this number."""
+        start = row_number + 1 - self.first_row
+        if start <= 0:
+            return self
+        not_text = {at - start: types for at, types in self.not_text.items() if at >= start}
+        return Stretch(row_number + 1, [column[start:] for column in self.columns], not_text)
 
 
 class Record(NamedTuple):
@@ -261,6 +286,60 @@ def chunked(records: Iterator[Record], header: tuple[str, ...], chunk_rows: int)
             rows, blank_rows = [], 0
     if rows:
         yield chunk_of(rows, blank_rows)
+
+
+def chunked_stretches(stretches: Iterable[Stretch], width: int) -> Iterator[Chunk]:
+    """Yield the same rows as `chunked` of the stretches' records, which are at least `width` cells wide.
+
+    Each stretch that is not blank becomes one chunk.
+    """
+    blank_rows_since = 0
+    for stretch in stretches:
+        rows = len(stretch.columns[0]) if stretch.columns else 0
+        blank = _blank_places(stretch)
+        if len(blank) == rows:
+            blank_rows_since += rows
+            continue
+        last = next(at for at in range(rows - 1, -1, -1) if at not in blank)
+        blank_rows = blank_rows_since + sum(at < last for at in blank)
+        blank_rows_since = rows - 1 - last
+        yield _chunk_of_stretch(stretch, width, blank, blank_rows)
+
+
+def _blank_places(stretch: Stretch) -> set[int]:
+    """Return the places of the rows that `chunked` takes for blank ones."""
+    if any("" not in column and not any(map(str.isspace, column)) for column in stretch.columns):
+        return set()
+    texts = map("".join, zip(*stretch.columns, strict=True))
+    return {
+        at
+        for at, text in enumerate(texts)
+        if (not text or text.isspace())
+        and not any(kind is CellType.FORMULA for _, kind in stretch.not_text.get(at, ()))
+    }
+
+
+def _chunk_of_stretch(stretch: Stretch, width: int, blank: set[int], blank_rows: int) -> Chunk:
+    first_row, columns, not_text = stretch
+    rows = len(columns[0])
+    beyond = [column for column in columns[width:] if any(column)]
+    odd_places = sorted({at for column in beyond for at, cell in enumerate(column) if cell and not cell.isspace()})
+    odd = tuple(
+        row_of(Record(first_row + at, tuple(column[at] for column in columns), not_text.get(at, ())), width)
+        for at in odd_places
+    )
+    if len(columns) > width:
+        within = ((at, tuple(each for each in types if each[0] < width)) for at, types in not_text.items())
+        not_text = {at: types for at, types in within if types}
+    columns = columns[:width]
+    numbers = array("I", range(first_row, first_row + rows))
+    if blank or odd:
+        away = blank.union(odd_places)
+        places = [at for at in range(rows) if at not in away]
+        numbers = array("I", (first_row + at for at in places))
+        columns = [[column[at] for at in places] for column in columns]
+        not_text = {at: not_text[place] for at, place in enumerate(places) if place in not_text}
+    return Chunk(Block(numbers, tuple(columns), not_text), odd, blank_rows)
 
 
 def chunk_of(rows: Sequence[Row], blank_rows: int = 0) -> Chunk:

@@ -17,8 +17,6 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-import pandas as pd
-
 from pipeline.errors import SourceError
 from pipeline.load.table import Record, changed, reading
 from pipeline.load.text_files.dialect import Layout
@@ -93,6 +91,8 @@ def _outline_of(path: Path, layout: Layout) -> _Outline:
 
 def _values(path: Path, layout: Layout, broken: BrokenLines, width: int, frame_rows: int) -> Iterator[tuple[str, ...]]:
     """Yield the first `width` cells of each record as pandas reads them, "" where the record has fewer."""
+    import pandas as pd  # noqa: PLC0415 - 0.3 s, and few files are read this way
+
     line = layout.delimiter.join(['""'] * width) + "\n"
     with (
         open_from(path, layout) as file,

@@ -1,8 +1,8 @@
 """Text files (.csv, .tsv, .txt) become one table, streamed: memory does not grow with the file's length.
 
-A file is read twice: once as characters (is it in its encoding, is it text at all), once for the rows. pandas loads
-the values, and nothing is taken that is not proven beside it: pandas alone cannot tell `4,5` from `6,7,`. Where each
-line is one record, pieces.py does this quickly. From the first piece on in which that is not so, csv.reader goes ahead
+A file is read twice: once as characters (is it in its encoding, is it text at all), once for the rows. Where each line
+is one record, pieces.py reads them quickly. From the first piece on in which that is not so, pandas loads the values,
+and nothing is taken that is not proven beside it: pandas alone cannot tell `4,5` from `6,7,`. csv.reader goes ahead
 (the number of records, quotes that are broken) and then reads along as the witness that knows how many cells a record
 really has. Where the two differ in one character the file is refused, so no cell is ever changed in silence.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.errors import SourceError
 from pipeline.load.table import Chunk, Origin, changed, chunked, is_report, reading
 from pipeline.load.text_files.dialect import Layout
-from pipeline.load.text_files.pieces import Chunks, chunks_of, cut_pieces, is_cut_at_bytes, read_lines
+from pipeline.load.text_files.pieces import Chunks, chunks_of, cut_pieces, is_cut_at_bytes, read_piece
 from pipeline.load.text_files.records import read_records
 
 
@@ -25,15 +25,15 @@ class TextRows:
     def chunks(self) -> Iterator[Chunk]:
         """Yield the rows below the header. Raises SourceError."""
         blank_rows = 0
-        for origin in self.pieces():
-            found = self.chunks_in(origin)
+        for origin, data in self._pieces():
+            found = self._chunks_in(origin, data)
             if found is None:
                 yield from self.chunks_from(origin, blank_rows)
                 return
             yield from found.chunks_after(blank_rows)
             blank_rows = found.blank_rows_after(blank_rows)
         if not self.is_in_pieces:
-            start = Origin(self.path, self.layout.start, 0, 1, self.layout.encoding, self.layout.delimiter)
+            start = Origin(self.path, self.layout.start, 0, 1, 0, self.layout.encoding, self.layout.delimiter)
             yield from self.chunks_from(start, 0)
 
     @property
@@ -46,14 +46,18 @@ class TextRows:
 
         Raises SourceError, at the end when the file was written to meanwhile.
         """
+        return (origin for origin, _ in self._pieces())
+
+    def _pieces(self) -> Iterator[tuple[Origin, bytes]]:
         if not self.is_in_pieces:
             return
         first_row = 1
         encoding, delimiter = self.layout.encoding, self.layout.delimiter
         with reading(self.path):
             for start, data in cut_pieces(self.path, self.layout.start):
-                yield Origin(self.path, start, len(data), first_row, encoding, delimiter)
-                first_row += data.count(b"\n")
+                lines = data.count(b"\n") + (not data.endswith(b"\n"))
+                yield Origin(self.path, start, len(data), first_row, lines, encoding, delimiter), data
+                first_row += lines
             if state_of(self.path) != self.state:
                 raise SourceError(changed(self.path))
 
@@ -64,12 +68,14 @@ class TextRows:
         """
         with reading(self.path), self.path.open("rb") as file:
             file.seek(piece.start)
-            data = file.read(piece.size)
+            return self._chunks_in(piece, file.read(piece.size))
+
+    def _chunks_in(self, piece: Origin, data: bytes) -> Chunks | None:
         try:
-            lines = read_lines(data, self.layout, len(self.header), piece.first_row)
+            rows = read_piece(data, piece, len(self.header))
         except UnicodeDecodeError as exc:  # the file was looked through when it was opened
             raise SourceError(changed(self.path)) from exc
-        return lines and chunks_of(lines, piece, self.header_row_number, self.chunk_rows)
+        return rows and chunks_of(rows, piece, self.header_row_number, self.chunk_rows)
 
     def chunks_from(self, piece: Origin, blank_rows: int) -> Iterator[Chunk]:
         """Yield the rows from the beginning of the piece to the file's end; `blank_rows` came right before it.

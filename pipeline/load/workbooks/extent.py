@@ -16,6 +16,7 @@ SHEET_ROWS = 1_048_576
 SHEET_COLUMNS = 16_384
 RECTANGLE_LIMIT_CELLS = 32_000_000  # 1,048,576 rows of 30 columns; 768 MB
 SPARSE_FACTOR = 20  # rows x columns over cells with content, above which a stray cell is to blame
+STRETCH_LIMIT_CELLS = 2_000_000  # that are turned from rows into columns at a time
 
 
 Corners = tuple[tuple[int, int], tuple[int, int]]
@@ -35,6 +36,11 @@ class Extent(NamedTuple):
     def rectangle(self) -> int:
         """How many places the sheet has, empty ones too."""
         return self.last_row * self.last_column
+
+
+def bounded_rows(rows: int, columns: int) -> int:
+    """Return the number of rows of so many columns that are held at a time: `rows`, fewer of a very wide sheet."""
+    return max(1, min(rows, STRETCH_LIMIT_CELLS // max(columns, 1)))
 
 
 def check_extent(path: Path, sheet: str, extent: Extent, others: int = 0) -> None:

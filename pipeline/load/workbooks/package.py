@@ -39,6 +39,11 @@ class Package:
         """Return whether there is a part of this name."""
         return _folded(name) in self.parts
 
+    def size(self, name: str) -> int:
+        """Return how long the part is, as the zip directory says; in bytes, 0 when it is not there."""
+        info = self.parts.get(_folded(name))
+        return info.file_size if info else 0
+
     def names(self) -> Iterator[str]:
         """Yield the names of all parts, in lower case."""
         yield from self.parts

@@ -19,6 +19,7 @@ from defusedxml.expatreader import DefusedExpatParser
 from pipeline.errors import SourceError
 from pipeline.load.workbooks.extent import RECTANGLE_LIMIT_CELLS, SHEET_COLUMNS, SHEET_ROWS, Extent, check_twice
 from pipeline.load.workbooks.package import Package, check_encoding, damaged, declares_entities
+from pipeline.load.workbooks.plain_cells import Numbers, Octets, PlainReader, PlainSheet, Tagged
 from pipeline.load.workbooks.traps import TRAP_LIMIT_CELLS, Trap, Traps, by_row, too_many_traps
 from pipeline.model import CellType
 
@@ -35,10 +36,8 @@ FORMULA = re.compile(rb"<f[\s/>]")
 CALCULATED = re.compile(rb"<f(?:\s[^<>]*)?>[^<]*</f><v>[^<]|<f(?:\s[^<>]*)?/><v>[^<]")
 ERROR_TYPE = re.compile(rb"\st\s*=\s*[\"']e[\"']")
 CELL = re.compile(rb"<c r=[^<>]*(?<!/)>.*?</c\s*>", re.DOTALL)
+ROWS_AND_CELLS = {"sheetData", "row", "c", "v", "f", "is", "mergeCell"}
 REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
-
-
-Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 class SheetScan(NamedTuple):
@@ -46,6 +45,7 @@ class SheetScan(NamedTuple):
 
     extent: Extent
     traps: Traps
+    plain: PlainSheet | None = None  # all cells, where they are so plain that calamine need not read them
 
 
 def scan_sheet(package: Package, part: str) -> SheetScan:
@@ -78,14 +78,15 @@ def _scan_plain(package: Package, part: str) -> SheetScan | None:
     last_place = -1
     is_ascending = True
     traps: list[tuple[int, Trap]] = []
+    plain = PlainReader()
     for text in _plain_texts(package, part):
-        found = _plain_block(text)
-        if found is None:
+        piece = _tagged(text)
+        if piece is None:
             return None
-        rows, columns, formulas, errors = found
         merges += text.count(b"<mergeCell ") if b"<mergeCells" in text or merges else 0
         if merges > MERGE_LIMIT:
             raise _too_many_merges(package)
+        rows, columns = piece.rows, piece.columns
         cells += len(rows)
         last_row = max(last_row, int(rows.max(initial=0)))
         last_column = max(last_column, int(columns.max(initial=0)))
@@ -95,13 +96,30 @@ def _scan_plain(package: Package, part: str) -> SheetScan | None:
         if len(places):
             is_ascending &= bool(places[0] > last_place and (places[1:] > places[:-1]).all())
             last_place = int(places[-1])
-        if errors or (formulas and len(FORMULA.findall(text)) != len(CALCULATED.findall(text))):
+        if not plain.take(piece) and _has_traps(piece):
             traps += _traps_of(package, part, text)
             if len(traps) > TRAP_LIMIT_CELLS:
                 raise too_many_traps(package.path)
     if not is_ascending and cells <= RECTANGLE_LIMIT_CELLS:  # more are refused without this
         check_twice(package.path, part, np.concatenate([_places(text) for text in _plain_texts(package, part)]))
-    return SheetScan(Extent(last_row, last_column, cells, (last_row, 1), (1, last_column)), by_row(traps))
+    extent = Extent(last_row, last_column, cells, (last_row, 1), (1, last_column))
+    return SheetScan(extent, by_row(traps), _plain_sheet(plain) if is_ascending and not merges else None)
+
+
+def _plain_sheet(reader: PlainReader) -> PlainSheet | None:
+    """Return the cells of a sheet that is plain to its end, and whose frame says nothing of cells."""
+    frame = reader.frame()
+    if frame is None:
+        return None
+    parser = DefusedExpatParser(forbid_dtd=True)
+    handler = _Frame()
+    parser.setContentHandler(handler)
+    try:
+        parser.feed(frame)
+        parser.close()
+    except (xml.sax.SAXException, DefusedXmlException):
+        return None  # calamine may know what to do with it
+    return reader.sheet() if handler.is_plain else None
 
 
 def _plain_texts(package: Package, part: str) -> Iterator[bytes]:
@@ -118,38 +136,45 @@ def _plain_texts(package: Package, part: str) -> Iterator[bytes]:
         yield text
 
 
-def _places(block: bytes) -> Numbers:
-    found = _plain_block(block)
-    return found[0] * SHEET_COLUMNS + found[1] if found else np.zeros(0, np.int64)
+def _places(text: bytes) -> Numbers:
+    piece = _tagged(text)
+    return piece.rows * SHEET_COLUMNS + piece.columns if piece else np.zeros(0, np.int64)
 
 
-def _plain_block(block: bytes) -> tuple[Numbers, Numbers, bool, bool] | None:
-    """Return the rows and columns of the block's cells, whether it holds formulas, and whether it may hold errors.
-
-    None when a cell has no reference as its first attribute, or when the block holds a prefix, a comment or the like.
-    """
-    octets = np.frombuffer(block + b" " * REF_REACH, np.uint8)
-    tags = np.flatnonzero(octets == ord("<"))
-    names = octets[tags + 1]
-    if (names == ord("!")).any() or (names == ord("?")).any():
-        return None
-    if (b":c" in block or b":f" in block) and PREFIXED.search(block):
-        return None
+def _has_traps(piece: Tagged) -> bool:
+    """Return whether the piece may hold errors, or formulas that were never calculated."""
+    octets, text = piece.octets, piece.text
     quoted_e = (octets[1:-1] == ord("e")) & (octets[:-2] == octets[2:])
     quotes = octets[:-2][quoted_e]
-    errors = bool(((quotes == ord('"')) | (quotes == ord("'"))).any())
-    formulas = bool((names == ord("f")).any())
+    if ((quotes == ord('"')) | (quotes == ord("'"))).any():
+        return True
+    return bool((piece.names == ord("f")).any()) and len(FORMULA.findall(text)) != len(CALCULATED.findall(text))
+
+
+def _tagged(text: bytes) -> Tagged | None:
+    """Return the text with its tags and cells.
+
+    None when a cell has no reference as its first attribute, or when the text holds a prefix, a comment or the like.
+    """
+    octets = np.frombuffer(text + b" " * REF_REACH, np.uint8)
+    tags = np.flatnonzero(octets == ord("<"))
+    names = octets[tags + 1]
+    if (b"!" in text and (names == ord("!")).any()) or (b"?" in text and (names == ord("?")).any()):
+        return None
+    if (b":c" in text or b":f" in text) and PREFIXED.search(text):
+        return None
     starts = tags[names == ord("c")]
     behind = octets[starts + 2]
     starts = starts[(behind <= ord(" ")) | (behind == ord("/")) | (behind == ord(">"))]
     references = _plain_references(octets, starts)
-    return None if references is None else (*references, formulas, errors)
+    return None if references is None else Tagged(text, octets, tags, names, starts, *references)
 
 
-def _plain_references(
-    octets: np.ndarray[tuple[int], np.dtype[np.uint8]], starts: Numbers
-) -> tuple[Numbers, Numbers] | None:
-    """Return row and column of the cells whose `<` stands at `starts`; None unless each begins `<c r="AB12"`."""
+def _plain_references(octets: Octets, starts: Numbers) -> tuple[Numbers, Numbers, Numbers] | None:
+    """Return row, column and end of the references of the cells whose `<` stands at `starts`.
+
+    None unless each begins `<c r="AB12"`.
+    """
     for offset, octet in enumerate(b'<c r="'):
         if not (octets[starts + offset] == octet).all():
             return None
@@ -158,19 +183,23 @@ def _plain_references(
     rows = np.zeros(len(starts), np.int64)
     more = np.ones(len(starts), bool)
     for _ in range(LETTERS_LIMIT):
-        letter = octets[place].astype(np.int64) - (ord("A") - 1)
-        more &= (letter >= 1) & (letter <= 26)
-        columns = np.where(more, columns * 26 + letter, columns)
+        letter = octets[place] - np.uint8(ord("A"))  # what is below A becomes a large one
+        more &= letter < 26
+        if not more.any():
+            break
+        columns = np.where(more, columns * 26 + letter + 1, columns)
         place = place + more
     more[:] = True
     for _ in range(DIGITS_LIMIT):
-        digit = octets[place].astype(np.int64) - ord("0")
-        more &= (digit >= 0) & (digit <= 9)
+        digit = octets[place] - np.uint8(ord("0"))
+        more &= digit <= 9
+        if not more.any():
+            break
         rows = np.where(more, rows * 10 + digit, rows)
         place = place + more
     if not ((octets[place] == ord('"')) & (rows > 0) & (columns > 0)).all():
         return None
-    return rows, columns
+    return rows, columns, place
 
 
 def _whole_cells(package: Package, part: str) -> Iterator[bytes]:
@@ -316,6 +345,25 @@ class _Cells(ContentHandler):
         if not (text.isascii() and text.isdigit() and len(text) <= 9):
             raise damaged(self._package.path, f"its part {self._part} has a row numbered {text[:20]!r}")
         return int(text)
+
+
+class _Frame(ContentHandler):
+    """Follows what stands around the rows of a sheet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_plain = True
+        self._path: list[str] = []
+
+    def startElement(self, name: str, _attrs: AttributesImpl) -> None:  # noqa: N802 - the name is xml.sax's
+        """Judge an element: the rows stand where they should, and nothing else is like them."""
+        self._path.append(name.rpartition(":")[2])
+        if self._path[-1] in ROWS_AND_CELLS:
+            self.is_plain &= self._path == ["worksheet", "sheetData"]
+
+    def endElement(self, _name: str) -> None:  # noqa: N802 - the name is xml.sax's
+        """Leave an element."""
+        self._path.pop()
 
 
 def _column_number(letters: str) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pipeline.errors import SourceError
 from pipeline.load.workbooks.extent import Corners
+from pipeline.load.workbooks.plain_cells import PlainSheet
 from pipeline.model import CellType
 
 TRAP_LIMIT_CELLS = 1_000_000
@@ -28,6 +29,7 @@ class Unshown(NamedTuple):
 
     traps: Traps
     merged: tuple[Corners, ...] | None  # merged ranges; None where calamine shows them itself
+    plain: PlainSheet | None = None  # all cells, where they are so plain that calamine need not read them
 
 
 def by_row(traps: Iterable[tuple[int, Trap]]) -> Traps:

@@ -209,6 +209,8 @@ def versions() -> dict[str, str]:
     return found
 
 
+UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
+
 # A process takes over the memory peak of the one that started it (Linux counts the old address space at exec), so a
 # benchmark that holds pandas would lend its size to everything it measures: an empty Python stands in between.
 LAUNCHER = """
@@ -238,7 +240,8 @@ def run(
 ) -> Usage:
     """Start a whole process, wait for its end and return what it used (`os.wait4`; not on Windows).
 
-    `env` is the whole environment, None the own one. `cpus` are the cores that it may use, where the system can pin a
+    `env` is the whole environment, None the own one; without PYTHONDONTWRITEBYTECODE, since an installed package is
+    compiled once and not at each start. `cpus` are the cores that it may use, where the system can pin a
     process. Its output goes to `stdout`, or nowhere. Raises ProcessFailedError, with the end of what it wrote to
     stderr, if its exit code is none of `exit_codes`.
     """
@@ -253,7 +256,7 @@ def run(
         }
         answer = subprocess.run(
             [sys.executable, "-I", "-S", "-c", LAUNCHER, json.dumps(asked)],
-            env=None if env is None else dict(env),
+            env={name: value for name, value in (os.environ if env is None else env).items() if name != UNCOMPILED},
             capture_output=True,
             text=True,
             check=False,

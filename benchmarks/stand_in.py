@@ -6,10 +6,11 @@ to `$batch` with 200 and such a 201 for each item. Anything else gets a 404. It 
 """
 
 import asyncio
-import json
 import sys
 from itertools import count
 from typing import cast
+
+from pydantic_core import from_json, to_json
 
 NUMBERS = count(1)
 NOT_FOUND = 404, b'{"error":{"code":"ResourceNotFound","message":"This stand-in takes POST only."}}'
@@ -60,9 +61,9 @@ def answer(method: bytes, path: bytes, body: bytes) -> tuple[int, bytes]:
     """Return status and body."""
     if method != b"POST":
         return NOT_FOUND
-    sent = json.loads(body)
+    sent = from_json(body)
     if not path.endswith(b"/$batch"):
-        return 201, dumped({"id": new_id(), **sent})
+        return 201, to_json({"id": new_id(), **sent})
     items = [
         {
             "id": each["id"],
@@ -72,12 +73,7 @@ def answer(method: bytes, path: bytes, body: bytes) -> tuple[int, bytes]:
         }
         for each in sent["requests"]
     ]
-    return 200, dumped({"responses": items})
-
-
-def dumped(value: object) -> bytes:
-    """Return compact JSON."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    return 200, to_json({"responses": items})
 
 
 def new_id() -> str:

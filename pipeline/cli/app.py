@@ -1,5 +1,7 @@
 """The command line: the options before the verb, the verbs, and how the process ends."""
 
+import atexit
+import gc
 import logging
 import os
 import sys
@@ -63,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # What azure-identity warns of comes again as our own sentence.
     logging.getLogger("azure").setLevel(logging.ERROR)
     raise_on_sigterm()
+    atexit.register(gc.freeze)  # what is left goes with the process; to look through it first takes 0.15 s
     try:
         code = app(arguments, prog_name="certstate", standalone_mode=False)
     except typer.TyperException as problem:

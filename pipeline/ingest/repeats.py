@@ -59,7 +59,8 @@ def rows_again(keys: "array[int]", chunks: Sequence[Seen], spool: IO[bytes]) -> 
     repeats = map(int, places_of_repeats(keys))
     for at, found in groupby(repeats, key=lambda place: bisect_right(starts, place) - 1):
         seen = chunks[at]
-        places = [place for place in found if place - seen.rows_before not in seen.staged]
+        staged = {seen.rows_before + place for place in seen.staged}
+        places = [place for place in found if place not in staged]
         rows = seen.rows([seen.row_numbers[place - seen.rows_before] for place in places], spool) if places else []
         for place, row in zip(places, rows, strict=True):
             yield Again(seen.table, row, keys[place], place)

@@ -117,7 +117,7 @@ def _read_quoted(text: str, piece: Origin, width: int) -> PieceRows | None:
     if not len(records) == reader.line_num == piece.lines:  # the reader knows other line ends too
         return None
     odd = {at: record for at, record in enumerate(records) if len(record) != width}
-    blanks = [at for at, cells in enumerate(records) if not "".join(cells[:1]).strip() and not "".join(cells).strip()]
+    blanks = [at for at, cells in enumerate(records) if not (cells and cells[0].strip()) and not "".join(cells).strip()]
     regular = _without(records, blanks, odd)
     columns = tuple(zip(*regular, strict=True)) if regular else ((),) * width
     return _rows_of(columns, odd, blanks, piece, text)

@@ -84,19 +84,18 @@ class _Rows:
 
     most_characters: int
     texts: _Texts = field(default_factory=_Texts)
-    number_of: dict[tuple[int, int | None], int] = field(default_factory=dict)
+    numbers_of: dict[int, dict[int | None, int]] = field(default_factory=dict)  # source -> row number -> number
     cells: list["array[int]"] = field(default_factory=list)
 
     def number(self, line: Line) -> int:
         """Return the number of the line's row, NONE where it has no cells or they do not fit any more."""
-        key = (line.source_pk, line.row_number)
-        if line.cells is None or key in self.number_of:
-            return self.number_of.get(key, NONE)
-        if self.texts.characters > self.most_characters:
-            return NONE
-        self.number_of[key] = len(self.cells)
+        numbers = self.numbers_of.setdefault(line.source_pk, {})
+        number = numbers.get(line.row_number, NONE)
+        if number != NONE or line.cells is None or self.texts.characters > self.most_characters:
+            return number
+        number = numbers[line.row_number] = len(self.cells)
         self.cells.append(array("i", (self.texts.number(cell, CELL_CHARACTERS) for cell in line.cells)))
-        return self.number_of[key]
+        return number
 
 
 COLUMNS = (

@@ -101,6 +101,16 @@ def test_the_report_of_a_dry_run_comes_back_by_itself(site: Site, tmp_path_facto
     assert parents_of(imported) == [(checked.summary.run.id,)]
 
 
+def test_a_corrected_report_with_a_doubled_row_still_names_the_run_it_corrects(site: Site) -> None:
+    """A dry run reads rows that repeat once more, and remembers where all of them come from."""
+    first = site.validated(mixed(site))
+    corrected = mended(to_mend(first))
+
+    again = site.validated(site.write("errors.csv", [*corrected, corrected[0]]))
+
+    assert (totals_of(again), parents_of(again)) == ({"valid": 2, "duplicate": 1}, [(first.summary.run.id,)])
+
+
 def test_every_report_of_the_new_run_names_the_one_that_it_corrects(site: Site) -> None:
     """The page, report.json and the history; where there is something to mend the page leads to errors.xlsx."""
     first = site.validated(mixed(site))

@@ -236,5 +236,6 @@ def _keep_repeats(reading: _Reading) -> None:
                 if not is_same or row.findings:
                     raise SourceError(changed(source.path))
             pks = [each.place + 1 for each in some]
-            stage_rows(reading.ledger, reading.run_id, source.pk, staged, blank_rows=0, pks=pks)
+            parents = source.parents
+            stage_rows(reading.ledger, reading.run_id, source.pk, staged, blank_rows=0, parents=parents, pks=pks)
             uncount_rows(reading.counted[source.pk], staged)

@@ -87,7 +87,7 @@ def test_the_spool_of_a_dry_run_waits_for_no_disk(tmp_path: Path) -> None:
     with closing(open_ledger(tmp_path / "spool.db", SCOPE, is_durable=False)) as spool, spool.reading() as connection:
         found = [connection.exec_driver_sql(f"PRAGMA {p}").scalar_one() for p in ("journal_mode", "synchronous")]
 
-    assert found == ["memory", 0]
+    assert found == ["truncate", 0]
 
 
 MOUNTS = r"""

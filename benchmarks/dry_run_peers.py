@@ -100,7 +100,7 @@ def _checked(records: Iterable[dict[str, str]], check: Callable[[dict[str, str]]
 
 def frictionless(file: Path) -> tuple[int, int]:
     """Check the types with frictionless' `validate`, with no limit of errors."""
-    from frictionless import Schema, fields, system, validate  # noqa: PLC0415
+    from frictionless import Schema, fields, system, validate  # noqa: PLC0415 - each peer loads only what it needs
 
     types = {"certificateKeyLength": fields.IntegerField}
     types |= {each.name: fields.DatetimeField for each in EDITION.properties if each.name.endswith("DateTime")}

@@ -530,7 +530,7 @@ def test_sha256_is_that_of_the_bytes(write: Write, tmp_path: Path) -> None:
 
 # --- workbooks ---------------------------------------------------------------------------------------------------
 
-WHEN = datetime.datetime(2026, 11, 23, 8, 49, 13)  # noqa: DTZ001  a workbook's dates have no zone
+WHEN = datetime.datetime(2026, 11, 23, 8, 49, 13)  # noqa: DTZ001 - a workbook's dates have no zone
 
 
 def save_xlsx(path: Path, sheets: dict[str, Iterable[Iterable[object]]]) -> Path:
@@ -619,7 +619,7 @@ def save_xlsb(path: Path, rows: list[list[object]]) -> Path:
                 case int() | float():
                     number, style, content = cell_real, 0, struct.pack("<d", value)
                 case datetime.datetime():
-                    days = (value - datetime.datetime(1899, 12, 30)) / datetime.timedelta(days=1)  # noqa: DTZ001  as above
+                    days = (value - datetime.datetime(1899, 12, 30)) / datetime.timedelta(days=1)  # noqa: DTZ001 - as above
                     number, style, content = cell_real, date_format, struct.pack("<d", days)
                 case _:
                     number, style, content = cell_string, 0, wide_string(str(value))
